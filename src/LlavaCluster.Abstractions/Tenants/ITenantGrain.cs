@@ -1,0 +1,79 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+
+namespace LlavaCluster.Abstractions.Tenants;
+
+/// <summary>A tenant, keyed by its name: its API keys, quotas, leases and usage. One activation serves every gateway, which is what makes the quotas exact.</summary>
+[Alias("llava.tenant")]
+public interface ITenantGrain : IGrainWithStringKey
+{
+    /// <summary>The key's scopes if the secret's SHA-256 matches, in constant time; null otherwise, and for an unknown or revoked key id.</summary>
+    [Alias("verify-key")]
+    Task<ImmutableArray<string>?> VerifyKeyAsync(string keyId, ImmutableArray<byte> secretHash, CancellationToken cancellationToken);
+
+    /// <summary>Makes a key. The secret is in the result and nowhere else: only its hash is stored.</summary>
+    [Alias("create-key")]
+    Task<CreatedKey> CreateKeyAsync(string label, ImmutableArray<string> scopes, CancellationToken cancellationToken);
+
+    [Alias("revoke-key")]
+    Task<bool> RevokeKeyAsync(string keyId, CancellationToken cancellationToken);
+
+    [Alias("keys")]
+    Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken);
+
+    /// <summary>Reserves the worst case of a turn. Idempotent by turn id. A lease that is never settled expires and is refunded.</summary>
+    [Alias("reserve")]
+    Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken);
+
+    /// <summary>Replaces a lease by what was used; null usage refunds it. Idempotent by turn id.</summary>
+    [Alias("settle")]
+    Task SettleAsync(Guid turnId, TokenUsage? usage, CancellationToken cancellationToken);
+
+    [Alias("set-quota")]
+    Task SetQuotaAsync(TenantQuota quota, CancellationToken cancellationToken);
+
+    [Alias("usage")]
+    Task<TenantUsage> UsageAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>Limits of a tenant; null is no limit.</summary>
+[GenerateSerializer, Immutable, Alias("llava.tenant-quota")]
+public sealed record TenantQuota
+{
+    [Id(0)]
+    public int? RequestsPerMinute { get; init; }
+
+    [Id(1)]
+    public int? TokensPerMinute { get; init; }
+
+    [Id(2)]
+    public int? ConcurrentTurns { get; init; }
+
+    /// <summary>Share in the engines' token-fair scheduling, relative to other tenants; greater than 0.</summary>
+    [Id(3)]
+    public double Weight { get; init; } = 1;
+}
+
+[GenerateSerializer, Immutable, Alias("llava.tenant-usage")]
+public sealed record TenantUsage(
+    [property: Id(0)] TenantQuota Quota,
+    [property: Id(1)] int RunningTurns,
+    [property: Id(2)] long Turns,
+    [property: Id(3)] long PromptTokens,
+    [property: Id(4)] long ImageTokens,
+    [property: Id(5)] long CompletionTokens);
+
+/// <summary>Refused holds the failure (kind QuotaExceeded, with the limit and when to retry); null is a lease.</summary>
+[GenerateSerializer, Immutable, Alias("llava.reserve-result")]
+public sealed record ReserveResult([property: Id(0)] ChatFailure? Refused, [property: Id(1)] double Weight = 1);
+
+[GenerateSerializer, Immutable, Alias("llava.key-info")]
+public sealed record KeyInfo(
+    [property: Id(0)] string KeyId,
+    [property: Id(1)] string Label,
+    [property: Id(2)] ImmutableArray<string> Scopes,
+    [property: Id(3)] DateTimeOffset CreatedAt);
+
+/// <param name="ApiKey">What the client sends: <c>llava-{tenant}.{keyId}.{secret}</c>.</param>
+[GenerateSerializer, Immutable, Alias("llava.created-key")]
+public sealed record CreatedKey([property: Id(0)] KeyInfo Info, [property: Id(1)] string ApiKey);

@@ -1,0 +1,67 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
+
+namespace LlavaCluster.Abstractions.Workers;
+
+/// <summary>What a worker tells every front several times a second. A report that stays away for some periods means the worker is gone.</summary>
+[GenerateSerializer, Immutable, Alias("llava.worker-load")]
+public sealed record WorkerLoad
+{
+    [Id(0)]
+    public required WorkerKey Worker { get; init; }
+
+    /// <summary>False while loading, draining or hung.</summary>
+    [Id(1)]
+    public required bool Ready { get; init; }
+
+    [Id(2)]
+    public required ImmutableArray<ModelCard> Models { get; init; }
+
+    [Id(3)]
+    public int Running { get; init; }
+
+    [Id(4)]
+    public int Waiting { get; init; }
+
+    /// <summary>Tokens for which KV space is free or can be freed.</summary>
+    [Id(5)]
+    public long FreeKvTokens { get; init; }
+
+    [Id(6)]
+    public long TotalKvTokens { get; init; }
+
+    [Id(7)]
+    public string Device { get; init; } = "";
+
+    [Id(8)]
+    public double TokensPerSecond { get; init; }
+}
+
+/// <summary>What a front must know of a served model to validate a request and list it.</summary>
+[GenerateSerializer, Immutable, Alias("llava.model-card")]
+public sealed record ModelCard
+{
+    [Id(0)]
+    public required string Name { get; init; }
+
+    /// <summary>Most tokens of prompt and answer together.</summary>
+    [Id(1)]
+    public required int ContextLength { get; init; }
+
+    [Id(2)]
+    public required int VocabSize { get; init; }
+
+    /// <summary>Most tokens one picture takes.</summary>
+    [Id(3)]
+    public required int MaxImageTokens { get; init; }
+
+    [Id(4)]
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>"f32", "bf16" ...</summary>
+    [Id(5)]
+    public string Precision { get; init; } = "";
+
+    [Id(6)]
+    public long Parameters { get; init; }
+}
