@@ -19,5 +19,5 @@ internal sealed class TokenEmbedding : nn.Module
 
     public Tensor Table => _weight;
 
-    public Tensor Forward(Tensor ids) => nn.functional.embedding(ids, _weight);
+    public Tensor Forward(Tensor ids) => _weight.index_select(0, ids);
 }
