@@ -14,7 +14,7 @@ public sealed record LlavaConfig
 
     public required ProjectorConfig Projector { get; init; }
 
-    /// <summary>The id that stands for one image feature in a prompt (32000 for LLaVA-1.5).</summary>
+    /// <summary>The id that stands for one image feature in a prompt (32000 for LLaVA-1.5; 0, <c>&lt;unk&gt;</c>, for the original layout, whose own marker has no row). It always has a row of the embedding.</summary>
     public required int ImageTokenId { get; init; }
 
     public int? PadTokenId { get; init; }
