@@ -5,10 +5,10 @@ namespace LlavaCluster.Model.Weights;
 /// <summary>A weight file whose tensors are named and typed up front and whose bytes stay in the file until they are used.</summary>
 internal interface ITensorFile : IDisposable
 {
-    public string Path { get; }
+    string Path { get; }
 
-    public IReadOnlyDictionary<string, TensorInfo> Tensors { get; }
+    IReadOnlyDictionary<string, TensorInfo> Tensors { get; }
 
     /// <summary>A CPU tensor over the mapped file: read only (writing to it faults), and dead once the file is disposed. The caller disposes it.</summary>
-    public Tensor View(string name);
+    Tensor View(string name);
 }
