@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Abstractions.Chat;
 
@@ -7,9 +8,12 @@ namespace LlavaCluster.Abstractions.Chat;
 /// Begin, follow and complete are separate because a streaming method interleaves with everything and must not write state.
 /// </summary>
 [Alias("llava.conversation")]
-public interface IConversationGrain : IGrainWithStringKey
+public interface IConversationGrain : ITenantScopedGrain
 {
-    /// <summary>Journals the question and starts the answer. Idempotent by turn id: a repeated call with the same request is accepted, with another is a conflict.</summary>
+    /// <summary>
+    /// Journals the question and starts the answer. Idempotent by turn id: a repeated call with the same request is accepted, with another is a conflict.
+    /// Deadline and seed do not make a request another one, because a retry redraws them; the first one's hold.
+    /// </summary>
     [Alias("begin-turn")]
     Task<BeginTurnResult> BeginTurnAsync(TurnRequest request, CancellationToken cancellationToken);
 
@@ -27,6 +31,10 @@ public interface IConversationGrain : IGrainWithStringKey
     /// <summary>The turns of this conversation in the order they began; null if it was never begun or was deleted.</summary>
     [Alias("history")]
     Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken);
+
+    /// <summary>Wakes the conversation, so that turns which a lost front left running go on. Nothing happens otherwise.</summary>
+    [Alias("resume")]
+    Task ResumeAsync(CancellationToken cancellationToken);
 
     /// <summary>Deletes the conversation for good; false if there was none.</summary>
     [Alias("delete")]

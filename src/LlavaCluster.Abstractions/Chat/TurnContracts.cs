@@ -117,7 +117,7 @@ public sealed record TurnEvent
     [Id(4)]
     public FinishReason? Finish { get; init; }
 
-    /// <summary>Set on the last event of the turn, together with <see cref="Usage"/> or <see cref="Failure"/>.</summary>
+    /// <summary>Set on the last event of the turn, together with <see cref="Usage"/> (as far as the prompt was counted) and, if the answer is not whole, <see cref="Failure"/>.</summary>
     [Id(5)]
     public bool Completed { get; init; }
 

@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Abstractions.Tenants;
 
 /// <summary>A tenant, keyed by its name: its API keys, quotas, leases and usage. One activation serves every gateway, which is what makes the quotas exact.</summary>
 [Alias("llava.tenant")]
-public interface ITenantGrain : IGrainWithStringKey
+public interface ITenantGrain : ITenantScopedGrain
 {
     /// <summary>The key's scopes if the secret's SHA-256 matches, in constant time; null otherwise, and for an unknown or revoked key id.</summary>
     [Alias("verify-key")]
@@ -21,7 +22,10 @@ public interface ITenantGrain : IGrainWithStringKey
     [Alias("keys")]
     Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken);
 
-    /// <summary>Reserves the worst case of a turn. Idempotent by turn id. A lease that is never settled expires and is refunded.</summary>
+    /// <summary>
+    /// Reserves the worst case of a turn. Idempotent by turn id: a repeated call renews the lease. A lease that is neither renewed nor settled
+    /// for <see cref="TenantQuota.LeaseLife"/> expires and is refunded.
+    /// </summary>
     [Alias("reserve")]
     Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken);
 
@@ -48,6 +52,9 @@ public sealed record TenantQuota
 
     [Id(2)]
     public int? ConcurrentTurns { get; init; }
+
+    /// <summary>How long a lease holds without being renewed.</summary>
+    public static TimeSpan LeaseLife { get; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Share in the engines' token-fair scheduling, relative to other tenants; greater than 0.</summary>
     [Id(3)]

@@ -48,9 +48,17 @@ public sealed record GenerateRequest
     /// <summary>Choices whose answer was finished before, and how; they generate nothing more.</summary>
     [Id(8)]
     public ImmutableArray<FinishReason?> Finished { get; init; } = [];
+
+    /// <summary>Characters (UTF-16) of each choice that readers already have; a resumed choice releases only what follows them.</summary>
+    [Id(9)]
+    public ImmutableArray<int> ReleasedChars { get; init; } = [];
+
+    /// <summary>The tenant's share in token-fair scheduling.</summary>
+    [Id(10)]
+    public double Weight { get; init; } = 1;
 }
 
-/// <summary>A token of one choice, or the end of the turn.</summary>
+/// <summary>A token of one choice, the count of the prompt (first, with <see cref="Usage"/>), or the end of the turn.</summary>
 [GenerateSerializer, Immutable, Alias("llava.generate-update")]
 public sealed record GenerateUpdate
 {

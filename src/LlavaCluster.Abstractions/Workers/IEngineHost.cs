@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+
+namespace LlavaCluster.Abstractions.Workers;
+
+/// <summary>The engine of one device, as its worker's grain sees it. Not a grain: it lives in the worker's process. Members may be called from any thread.</summary>
+public interface IEngineHost
+{
+    /// <summary>Loaded models; empty while loading.</summary>
+    ImmutableArray<ModelCard> Models { get; }
+
+    EngineStatus Status { get; }
+
+    /// <summary>
+    /// As <see cref="IModelWorkerGrain.GenerateAsync"/>: failures that concern the request or the load are the last update, not exceptions.
+    /// The first update counts the prompt (<see cref="GenerateUpdate.Usage"/> without Completed).
+    /// </summary>
+    IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken);
+}
+
+/// <summary>A reading of an engine's gauges.</summary>
+/// <param name="Ready">False while loading, draining or hung.</param>
+/// <param name="FreeKvTokens">Tokens for which KV space is free or can be freed.</param>
+public readonly record struct EngineStatus(
+    bool Ready,
+    int Running,
+    int Waiting,
+    long FreeKvTokens,
+    long TotalKvTokens,
+    double TokensPerSecond,
+    string Device);
