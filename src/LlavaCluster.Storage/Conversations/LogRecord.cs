@@ -1,0 +1,23 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+
+namespace LlavaCluster.Storage.Conversations;
+
+/// <summary>One entry of a conversation's log. A turn is begun once, its prompt counted at most once, and it is completed and settled once.</summary>
+public abstract record LogRecord(Guid TurnId);
+
+/// <param name="Weight">The tenant's scheduling share when the turn was admitted.</param>
+public sealed record TurnBegun(TurnRequest Request, DateTimeOffset At, double Weight) : LogRecord(Request.TurnId);
+
+public sealed record PromptCounted(Guid TurnId, TokenUsage Usage) : LogRecord(TurnId);
+
+public sealed record TokensEmitted(Guid TurnId, ImmutableArray<Emission> Emissions) : LogRecord(TurnId);
+
+public sealed record TurnCompleted(Guid TurnId, DateTimeOffset At, TokenUsage? Usage, ChatFailure? Failure) : LogRecord(TurnId);
+
+/// <summary>The quota's lease was replaced by the turn's true usage; nothing is left to do for the turn.</summary>
+public sealed record TurnSettled(Guid TurnId) : LogRecord(TurnId);
+
+/// <summary>One visible step of one choice: a token with the text it made certain, or an end, or both.</summary>
+/// <param name="Token">-1 if no token was drawn.</param>
+public readonly record struct Emission(int Choice, int Token, string Text, TokenLogprob? Logprob, FinishReason? Finish);

@@ -1,0 +1,37 @@
+namespace LlavaCluster.Storage.Sqlite;
+
+/// <summary>The tables of conversations and tenants. Times are UTC ticks.</summary>
+internal static class Schema
+{
+    public const int Version = 1;
+
+    public const string Text =
+        """
+        CREATE TABLE IF NOT EXISTS conversation(
+            key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL,
+            head INTEGER NOT NULL, running INTEGER NOT NULL, expires_at INTEGER,
+            UNIQUE(tenant, id));
+        CREATE INDEX IF NOT EXISTS conversation_running ON conversation(key) WHERE running > 0;
+        CREATE INDEX IF NOT EXISTS conversation_expiry ON conversation(expires_at) WHERE expires_at IS NOT NULL;
+        CREATE TABLE IF NOT EXISTS conversation_record(
+            conversation INTEGER NOT NULL, position INTEGER NOT NULL, payload BLOB NOT NULL,
+            PRIMARY KEY(conversation, position)) WITHOUT ROWID;
+
+        CREATE TABLE IF NOT EXISTS tenant(
+            name TEXT PRIMARY KEY, version INTEGER NOT NULL,
+            requests_per_minute INTEGER, tokens_per_minute INTEGER, concurrent_turns INTEGER, weight REAL NOT NULL,
+            turns INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, image_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS tenant_key(
+            tenant TEXT NOT NULL, id TEXT NOT NULL, label TEXT NOT NULL, scopes TEXT NOT NULL, hash BLOB NOT NULL, created_at INTEGER NOT NULL,
+            PRIMARY KEY(tenant, id)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS tenant_lease(
+            tenant TEXT NOT NULL, turn BLOB NOT NULL, tokens INTEGER NOT NULL, begun_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, settled INTEGER NOT NULL,
+            PRIMARY KEY(tenant, turn)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS usage_entry(
+            tenant TEXT NOT NULL, turn BLOB NOT NULL, at INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL, image_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+            PRIMARY KEY(tenant, turn)) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS usage_by_time ON usage_entry(tenant, at);
+
+        """;
+}

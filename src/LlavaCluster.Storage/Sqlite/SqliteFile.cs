@@ -1,0 +1,54 @@
+using Microsoft.Data.Sqlite;
+
+namespace LlavaCluster.Storage.Sqlite;
+
+/// <summary>One SQLite file shared by any number of processes of a host: how it is opened and what it holds.</summary>
+internal static class SqliteFile
+{
+    /// <summary>How long a statement waits for another process's write.</summary>
+    private const int BusyMilliseconds = 10_000;
+
+    /// <summary>Opens a connection with write-ahead logging and full durability. The caller disposes it.</summary>
+    public static SqliteConnection Open(string path)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            DefaultTimeout = BusyMilliseconds / 1000,
+        }.ToString());
+        connection.Open();
+        Execute(connection, $"PRAGMA busy_timeout={BusyMilliseconds}; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF;");
+        return connection;
+    }
+
+    /// <summary>Brings the file to <paramref name="version"/>; <paramref name="schema"/> may be run again on a file that has it.</summary>
+    /// <exception cref="InvalidDataException">The file was written by a newer version.</exception>
+    public static void Prepare(string path, int version, string schema)
+    {
+        using var connection = Open(path);
+        Execute(connection, "PRAGMA journal_mode=WAL;");
+        Execute(connection, "BEGIN IMMEDIATE;");
+        var found = Convert.ToInt32(Scalar(connection, "PRAGMA user_version;"));
+        if (found > version)
+        {
+            Execute(connection, "ROLLBACK;");
+            throw new InvalidDataException($"\"{path}\" has schema version {found}; this program knows up to {version}.");
+        }
+
+        Execute(connection, schema + $"PRAGMA user_version={version}; COMMIT;");
+    }
+
+    public static void Execute(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static object? Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+}

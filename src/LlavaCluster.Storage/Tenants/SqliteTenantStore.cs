@@ -1,0 +1,147 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Storage.Sqlite;
+using Microsoft.Data.Sqlite;
+
+namespace LlavaCluster.Storage.Tenants;
+
+/// <summary>Tenants in a SQLite file.</summary>
+public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
+{
+    public Task<TenantRecord> ReadAsync(TenantId tenant, CancellationToken cancellationToken) => store.ReadAsync(
+        session =>
+        {
+            // One transaction, so that the version belongs to the rows.
+            session.Run("BEGIN");
+            var record = Read(session, tenant.Value);
+            session.Run("COMMIT");
+            return record;
+        },
+        cancellationToken);
+
+    public async Task<StorageFault?> WriteAsync(TenantId tenant, long version, TenantChange change, CancellationToken cancellationToken)
+    {
+        var result = await store.WriteAsync(session => Write(session, tenant.Value, version, change), cancellationToken);
+        return result.Fault ?? result.Value;
+    }
+
+    private static TenantRecord Read(SqliteSession session, string tenant)
+    {
+        var heads = session.Query(
+            "SELECT version, requests_per_minute, tokens_per_minute, concurrent_turns, weight, turns, prompt_tokens, image_tokens, completion_tokens FROM tenant WHERE name=$0",
+            row => (
+                Version: row.GetInt64(0),
+                Quota: new TenantQuota { RequestsPerMinute = Int(row, 1), TokensPerMinute = Int(row, 2), ConcurrentTurns = Int(row, 3), Weight = row.GetDouble(4) },
+                Totals: new UsageTotals(row.GetInt64(5), row.GetInt64(6), row.GetInt64(7), row.GetInt64(8))),
+            tenant);
+        var head = heads.Count > 0 ? heads[0] : (0, new TenantQuota(), default);
+        var keys = session.Query(
+            "SELECT id, label, scopes, hash, created_at FROM tenant_key WHERE tenant=$0 ORDER BY created_at, id",
+            row => new StoredKey(
+                new KeyInfo(row.GetString(0), row.GetString(1), [.. row.GetString(2).Split(' ', StringSplitOptions.RemoveEmptyEntries)], Time(row.GetInt64(4))),
+                [.. row.GetFieldValue<byte[]>(3)]),
+            tenant);
+        var leases = session.Query(
+            "SELECT turn, tokens, begun_at, expires_at, settled FROM tenant_lease WHERE tenant=$0",
+            row => new StoredLease(new Guid(row.GetFieldValue<byte[]>(0)), row.GetInt32(1), Time(row.GetInt64(2)), Time(row.GetInt64(3)), row.GetBoolean(4)),
+            tenant);
+        return new TenantRecord(head.Version, head.Quota, [.. keys], [.. leases], head.Totals);
+    }
+
+    private static StorageFault? Write(SqliteSession session, string tenant, long version, TenantChange change)
+    {
+        session.Run("INSERT OR IGNORE INTO tenant VALUES($0, 0, NULL, NULL, NULL, 1, 0, 0, 0, 0)", tenant);
+        if (session.Run("UPDATE tenant SET version=version+1 WHERE name=$0 AND version=$1", tenant, version) == 0)
+        {
+            return StorageFault.Conflict;
+        }
+
+        if (change.Quota is { } quota)
+        {
+            session.Run(
+                "UPDATE tenant SET requests_per_minute=$1, tokens_per_minute=$2, concurrent_turns=$3, weight=$4 WHERE name=$0",
+                tenant,
+                quota.RequestsPerMinute,
+                quota.TokensPerMinute,
+                quota.ConcurrentTurns,
+                quota.Weight);
+        }
+
+        WriteKeys(session, tenant, change);
+        WriteLeases(session, tenant, change);
+        if (change.Usage is { } usage)
+        {
+            WriteUsage(session, tenant, usage);
+        }
+
+        return null;
+    }
+
+    private static void WriteKeys(SqliteSession session, string tenant, TenantChange change)
+    {
+        if (change.AddedKey is { } key)
+        {
+            session.Run(
+                "INSERT INTO tenant_key VALUES($0, $1, $2, $3, $4, $5)",
+                tenant,
+                key.Info.KeyId,
+                key.Info.Label,
+                string.Join(' ', key.Info.Scopes),
+                key.Hash.ToArray(),
+                key.Info.CreatedAt.UtcTicks);
+        }
+
+        if (change.RemovedKey is { } removed)
+        {
+            session.Run("DELETE FROM tenant_key WHERE tenant=$0 AND id=$1", tenant, removed);
+        }
+    }
+
+    private static void WriteLeases(SqliteSession session, string tenant, TenantChange change)
+    {
+        foreach (var turn in change.DroppedLeases)
+        {
+            session.Run("DELETE FROM tenant_lease WHERE tenant=$0 AND turn=$1", tenant, turn.ToByteArray());
+        }
+
+        if (change.PutLease is { } lease)
+        {
+            session.Run(
+                "INSERT OR REPLACE INTO tenant_lease VALUES($0, $1, $2, $3, $4, $5)",
+                tenant,
+                lease.TurnId.ToByteArray(),
+                lease.Tokens,
+                lease.BegunAt.UtcTicks,
+                lease.ExpiresAt.UtcTicks,
+                lease.Settled);
+        }
+    }
+
+    private static void WriteUsage(SqliteSession session, string tenant, UsageEntry entry)
+    {
+        var usage = entry.Usage;
+        var added = session.Run(
+            "INSERT OR IGNORE INTO usage_entry VALUES($0, $1, $2, $3, $4, $5, $6)",
+            tenant,
+            entry.TurnId.ToByteArray(),
+            entry.At.UtcTicks,
+            usage.PromptTokens,
+            usage.ImageTokens,
+            usage.CachedTokens,
+            usage.CompletionTokens);
+        if (added > 0)
+        {
+            session.Run(
+                "UPDATE tenant SET turns=turns+1, prompt_tokens=prompt_tokens+$1, image_tokens=image_tokens+$2, completion_tokens=completion_tokens+$3 WHERE name=$0",
+                tenant,
+                usage.PromptTokens,
+                usage.ImageTokens,
+                usage.CompletionTokens);
+        }
+    }
+
+    private static int? Int(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt32(column);
+
+    private static DateTimeOffset Time(long ticks) => new(ticks, TimeSpan.Zero);
+}

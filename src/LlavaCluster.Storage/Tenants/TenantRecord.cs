@@ -1,0 +1,40 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Tenants;
+
+namespace LlavaCluster.Storage.Tenants;
+
+/// <summary>Everything durable of one tenant, except the entries of its usage ledger.</summary>
+public sealed record TenantRecord(
+    long Version,
+    TenantQuota Quota,
+    ImmutableArray<StoredKey> Keys,
+    ImmutableArray<StoredLease> Leases,
+    UsageTotals Totals);
+
+/// <param name="Hash">SHA-256 of the secret.</param>
+public sealed record StoredKey(KeyInfo Info, ImmutableArray<byte> Hash);
+
+/// <param name="Tokens">The worst case while it runs, the true number once settled.</param>
+public sealed record StoredLease(Guid TurnId, int Tokens, DateTimeOffset BegunAt, DateTimeOffset ExpiresAt, bool Settled);
+
+public readonly record struct UsageTotals(long Turns, long PromptTokens, long ImageTokens, long CompletionTokens);
+
+/// <summary>A turn's line in the usage ledger.</summary>
+public sealed record UsageEntry(Guid TurnId, DateTimeOffset At, TokenUsage Usage);
+
+/// <summary>What changes at a tenant in one write. A usage entry counts once, however often its turn is written.</summary>
+public sealed record TenantChange
+{
+    public TenantQuota? Quota { get; init; }
+
+    public StoredKey? AddedKey { get; init; }
+
+    public string? RemovedKey { get; init; }
+
+    public StoredLease? PutLease { get; init; }
+
+    public ImmutableArray<Guid> DroppedLeases { get; init; } = [];
+
+    public UsageEntry? Usage { get; init; }
+}
