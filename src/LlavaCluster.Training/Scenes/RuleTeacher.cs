@@ -1,0 +1,103 @@
+namespace LlavaCluster.Training.Scenes;
+
+/// <summary>
+/// Makes LLaVA-style instruction data from captions and boxes alone, as the paper's text-only teacher does, by rules.
+/// It asks nothing that the boxes leave open: ties and near ties are passed over. Pure and thread-safe; the same annotation
+/// and seed give the same text.
+/// </summary>
+public sealed class RuleTeacher
+{
+    private const int TriesPerTurn = 8;
+    private static readonly float[] MixWeights = [0.62f, 0.2f, 0.18f]; // conversation, description, reasoning
+
+    // Turns of a conversation, by kind: the targets' kinds come most often.
+    private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
+    [
+        (SceneQuestionKind.Presence, 0.22f),
+        (SceneQuestionKind.Naming, 0.2f),
+        (SceneQuestionKind.Counting, 0.2f),
+        (SceneQuestionKind.Relation, 0.22f),
+        (SceneQuestionKind.Location, 0.08f),
+        (SceneQuestionKind.Contents, 0.08f),
+    ];
+
+    private static readonly float[] TurnKindWeights = [.. TurnWeights.Select(entry => entry.Weight)];
+    private readonly SceneClasses _classes;
+
+    public RuleTeacher(SceneClasses? classes = null) => _classes = classes ?? SceneClasses.Default;
+
+    /// <summary>One conversation of a kind drawn in the mixture's proportions.</summary>
+    public SceneConversation Teach(SceneAnnotation annotation, ulong seed)
+    {
+        var kind = (SceneConversationKind)(1 + Random(annotation, seed, 0).PickWeighted(MixWeights));
+        return Teach(annotation, kind, seed);
+    }
+
+    /// <summary>One conversation of the given kind; a scene without matter for reasoning gets a plain conversation instead.</summary>
+    public SceneConversation Teach(SceneAnnotation annotation, SceneConversationKind kind, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(annotation);
+        var view = new SceneView(_classes, annotation);
+        var random = Random(annotation, seed, 1 + (ulong)kind);
+        return kind switch
+        {
+            SceneConversationKind.Caption => new(kind, annotation.ImageId, [DescriptionQuestions.AskCaption(view, annotation, random)]),
+            SceneConversationKind.Description => new(kind, annotation.ImageId, [DescriptionQuestions.Ask(view, random)]),
+            SceneConversationKind.Reasoning when ReasoningQuestions.TryAsk(view, random) is { } question => new(kind, annotation.ImageId, [question]),
+            _ => new(SceneConversationKind.Conversation, annotation.ImageId, Converse(view, random)),
+        };
+    }
+
+    /// <summary>One question that stands on its own, or null when the scene allows none of that kind.</summary>
+    public SceneQuestion? Ask(SceneAnnotation annotation, SceneQuestionKind kind, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(annotation);
+        return TryAsk(new SceneView(_classes, annotation), kind, Random(annotation, seed, 100 + (ulong)kind));
+    }
+
+    private static List<SceneQuestion> Converse(SceneView view, SceneRandom random)
+    {
+        var turns = new List<SceneQuestion>();
+        var wanted = 2 + random.Next(4);
+        for (var tries = 0; turns.Count < wanted && tries < wanted * TriesPerTurn; tries++)
+        {
+            if (turns.Count > 0 && random.Chance(0.25f) && RelationQuestions.TryFollowUp(view, turns[^1], random) is { } followUp)
+            {
+                turns.Add(followUp);
+                continue;
+            }
+
+            var kind = TurnWeights[random.PickWeighted(TurnKindWeights)].Kind;
+            if (TryAsk(view, kind, random) is { } question && turns.TrueForAll(turn => turn.Text != question.Text))
+            {
+                turns.Add(question);
+            }
+        }
+
+        return turns;
+    }
+
+    private static SceneQuestion? TryAsk(SceneView view, SceneQuestionKind kind, SceneRandom random) => kind switch
+    {
+        SceneQuestionKind.Presence => PresenceQuestions.TryAsk(view, random),
+        SceneQuestionKind.Naming => NamingQuestions.TryAsk(view, random),
+        SceneQuestionKind.Counting => CountingQuestions.TryAsk(view, random),
+        SceneQuestionKind.Relation => RelationQuestions.TryAsk(view, random),
+        SceneQuestionKind.Location => LocationQuestions.TryAsk(view, random),
+        SceneQuestionKind.Contents => DescriptionQuestions.AskContents(view, random),
+        SceneQuestionKind.Description => DescriptionQuestions.Ask(view, random),
+        SceneQuestionKind.Reasoning => ReasoningQuestions.TryAsk(view, random),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"kind must be a question kind; was {kind}."),
+    };
+
+    private static SceneRandom Random(SceneAnnotation annotation, ulong seed, ulong purpose)
+    {
+        var hash = 14695981039346656037UL; // FNV-1a
+        foreach (var character in annotation.ImageId)
+        {
+            hash = (hash ^ character) * 1099511628211UL;
+        }
+
+        return new SceneRandom(new SceneRandom(new SceneRandom(hash).NextUInt64() ^ seed).NextUInt64() ^ purpose);
+    }
+}

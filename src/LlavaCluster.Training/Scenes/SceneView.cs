@@ -1,0 +1,28 @@
+namespace LlavaCluster.Training.Scenes;
+
+/// <summary>An annotation as the teacher reads it: objects with their classes and centres on a unit square. Made from captions and boxes only.</summary>
+internal sealed class SceneView
+{
+    public SceneView(SceneClasses classes, SceneAnnotation annotation)
+    {
+        Classes = classes;
+        Things = [.. annotation.Instances.Select(instance => new SceneThing(classes[instance.Category], instance.Box, annotation.Width, annotation.Height))];
+        Groups = [.. Things.GroupBy(thing => thing.Class).Select(group => (group.Key, group.Count()))];
+        Unique = [.. Things.Where(thing => CountOf(thing.Class) == 1)];
+    }
+
+    public SceneClasses Classes { get; }
+
+    public IReadOnlyList<SceneThing> Things { get; }
+
+    /// <summary>Each class once, with its number, in order of first appearance.</summary>
+    public IReadOnlyList<(SceneClass Class, int Count)> Groups { get; }
+
+    /// <summary>Things that "the X" names without doubt.</summary>
+    public IReadOnlyList<SceneThing> Unique { get; }
+
+    public int CountOf(SceneClass item) => Things.Count(thing => thing.Class == item);
+
+    /// <summary>Every object's category, as descriptions are graded.</summary>
+    public IReadOnlyList<string> Categories => [.. Things.Select(thing => thing.Class.Name)];
+}

@@ -1,0 +1,129 @@
+using System.Security.Cryptography;
+using LlavaCluster.Training.Scenes;
+
+namespace LlavaCluster.Training.Tests.Scenes;
+
+public sealed class SceneRendererTests
+{
+    private static SceneKey Key(long index) => SceneKey.Create(SceneSplit.Training, 3, index);
+
+    [Fact]
+    public void Render_SameKeyOnManyThreads_GivesTheSameBytesAndAnnotation()
+    {
+        var expected = Enumerable.Range(0, 40).Select(index => Digest(new SceneRenderer(DrawnArtwork.Library).Render(Key(index)))).ToArray();
+
+        var actual = new string[expected.Length * 4];
+        Parallel.For(0, actual.Length, index => actual[index] = Digest(DrawnArtwork.Renderer.Render(Key(index % expected.Length))));
+
+        Assert.Equal([.. expected, .. expected, .. expected, .. expected], actual);
+    }
+
+    [Fact]
+    public void Render_DifferentSplitsSeedsAndIndices_GiveDifferentPictures()
+    {
+        SceneKey[] keys =
+        [
+            SceneKey.Create(SceneSplit.Training, 3, 1), SceneKey.Create(SceneSplit.Validation, 3, 1), SceneKey.Create(SceneSplit.Evaluation, 3, 1),
+            SceneKey.Create(SceneSplit.Training, 4, 1), SceneKey.Create(SceneSplit.Training, 3, 2),
+        ];
+
+        Assert.Equal(keys.Length, keys.Select(key => Digest(DrawnArtwork.Renderer.Render(key))).Distinct().Count());
+    }
+
+    [Fact]
+    public void Render_ManyScenes_BoxesAreTightAroundTheLabelledPixels()
+    {
+        foreach (var scene in Enumerable.Range(0, 300).Select(index => DrawnArtwork.Renderer.Render(Key(index))))
+        {
+            var labels = scene.DenseLabels(scene.Size, coverage: 0.5f);
+            foreach (var group in scene.Annotation.Instances.GroupBy(instance => instance.Category))
+            {
+                // Only a class that is alone, uncovered and covering nothing has pixels that are its own box and no more.
+                if (group.Count() == 1 && scene.Annotation.Instances.All(other => other == group.Single() || other.Box.Intersection(group.Single().Box) == 0))
+                {
+                    Assert.Equal(BoxOf(labels, scene.Size, DrawnArtwork.Classes.IndexOf(group.Key) + 1), group.Single().Box);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Render_ManyScenes_KeepsObjectsInsideLargeEnoughAndHardlyOverlapping()
+    {
+        foreach (var scene in Enumerable.Range(0, 500).Select(index => DrawnArtwork.Renderer.Render(Key(index))))
+        {
+            var boxes = scene.Annotation.Instances.Select(instance => instance.Box).ToList();
+            Assert.InRange(boxes.Count, 1, 5);
+            foreach (var box in boxes)
+            {
+                Assert.True(box.X >= 0 && box.Y >= 0 && box.Right <= scene.Size && box.Bottom <= scene.Size, $"{scene.Key}: {box}");
+                Assert.True(Math.Max(box.Width, box.Height) >= 23, $"{scene.Key}: {box}");
+                Assert.All(boxes.Where(other => other != box), other =>
+                    Assert.True(box.Intersection(other) <= 0.12f * Math.Min(box.Area, other.Area), $"{scene.Key}: {box} {other}"));
+            }
+        }
+    }
+
+    [Fact]
+    public void Render_ManyScenes_CountsOfOneToFourOfAClassAreAllCommon()
+    {
+        var counts = new int[6];
+        foreach (var scene in Enumerable.Range(0, 2000).Select(index => DrawnArtwork.Renderer.Render(Key(index))))
+        {
+            counts[scene.Annotation.Instances.GroupBy(instance => instance.Category).Max(group => group.Count())]++;
+        }
+
+        Assert.Equal((0, 0), (counts[0], counts[5]));
+        Assert.All(counts[1..5], count => Assert.True(count >= 80, $"{string.Join(' ', counts)}"));
+    }
+
+    [Fact]
+    public void DenseLabels_OfAGrid_AreTheClassesThatCoverTheCells()
+    {
+        var scene = DrawnArtwork.PlainRenderer.Render(Key(11));
+        var pixels = scene.DenseLabels(112, coverage: 0.5f);
+        var cells = scene.DenseLabels(14, coverage: 0.5f);
+
+        for (var cell = 0; cell < cells.Length; cell++)
+        {
+            var inside = Enumerable.Range(0, 64).Select(k => pixels[(cell / 14 * 8 + k / 8) * 112 + cell % 14 * 8 + k % 8]).Where(label => label != 0).ToList();
+            var best = inside.GroupBy(label => label).MaxBy(group => group.Count());
+            Assert.Equal(best is not null && best.Count() >= 32 ? best.Key : 0, cells[cell]);
+        }
+
+        Assert.Contains(cells, label => label != Scene.BackgroundLabel);
+    }
+
+    [Fact]
+    public void DenseLabels_WhenGridDoesNotDivideTheSize_NamesBoth()
+    {
+        var error = Assert.Throws<ArgumentException>(() => DrawnArtwork.PlainRenderer.Render(Key(0)).DenseLabels(15));
+
+        Assert.StartsWith("grid must divide the size 112; was 15.", error.Message);
+    }
+
+    [Theory]
+    [InlineData(31, 0.23f, 20f, "Size must be between 32 and 1024; was 31.")]
+    [InlineData(112, 0.8f, 20f, "0.05 < SmallestObject <= LargestObject <= 0.7 must hold; was 0.8 and 0.52.")]
+    [InlineData(112, 0.23f, float.NaN, "LargestTurn must be between 0 and 45 degrees; was NaN.")]
+    public void Create_WhenAnOptionIsOutOfBounds_NamesIt(int size, float smallest, float turn, string message)
+    {
+        var options = new SceneOptions { Size = size, SmallestObject = smallest, LargestTurn = turn };
+
+        Assert.Equal(message, Assert.Throws<ArgumentException>(() => new SceneRenderer(DrawnArtwork.Library, options)).Message);
+    }
+
+    private static BoundingBox BoxOf(short[] labels, int size, int label)
+    {
+        var found = Enumerable.Range(0, labels.Length).Where(index => labels[index] == label).ToList();
+        var (left, right) = (found.Min(index => index % size), found.Max(index => index % size));
+        var (top, bottom) = (found.Min(index => index / size), found.Max(index => index / size));
+        return new BoundingBox(left, top, right - left + 1, bottom - top + 1);
+    }
+
+    private static string Digest(Scene scene)
+    {
+        var boxes = string.Join(';', scene.Annotation.Instances) + string.Join(';', scene.Annotation.Captions);
+        return Convert.ToHexString(SHA256.HashData(scene.Pixels)) + boxes;
+    }
+}
