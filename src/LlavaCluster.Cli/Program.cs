@@ -1,3 +1,9 @@
-using TorchSharp;
-Console.WriteLine(torch.ones(3).sum().item<float>());
-return 0;
+using System.CommandLine;
+using LlavaCluster.Cli.Commands;
+
+var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
+{
+    ModelsCommand.Create(),
+};
+
+return await root.Parse(args).InvokeAsync();
