@@ -99,7 +99,7 @@ public static class CheckpointReader
         }
 
         var file = Keep(files, TensorFile.Open(path));
-        foreach (var (name, info) in file.Tensors)
+        foreach (var (name, info) in file.Tensors.Where(entry => !TensorNames.IsIgnored(entry.Key)))
         {
             tensors[TensorNames.Canonical(LoraNames.StripWrapper(name))] = new CheckpointTensor(info, () => file.View(name));
         }
