@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Auth;
+
+/// <summary>Stands before every route of the server, known or not. What passes carries a <see cref="Caller"/> or was marked as open to all.</summary>
+internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy, KeyVerifier keys)
+{
+    private const string Bearer = "Bearer ";
+
+    private static readonly Caller Owner = new(TenantId.Default, Scopes.All);
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        switch (policy.Current)
+        {
+            case AccessPolicy.Mode.Undecided:
+                await ErrorWriter.WriteAsync(context, AccessRefusal.Starting);
+                return;
+            case AccessPolicy.Mode.OwnMachineOnly when LoopbackGuard.Refusal(context) is { } reason:
+                await ErrorWriter.WriteAsync(context, AccessRefusal.ForeignPage(reason));
+                return;
+            case AccessPolicy.Mode.OwnMachineOnly:
+                context.Features.Set(Owner);
+                break;
+            case var _ when context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null:
+                break;
+            default:
+                if (await IdentifyAsync(context) is { } refusal)
+                {
+                    await ErrorWriter.WriteAsync(context, refusal);
+                    return;
+                }
+
+                break;
+        }
+
+        await next(context);
+    }
+
+    private async Task<AccessRefusal?> IdentifyAsync(HttpContext context)
+    {
+        var header = context.Request.Headers.Authorization is [{ } value] && value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : null;
+        if (header is null)
+        {
+            return AccessRefusal.NoKey;
+        }
+
+        if (await keys.VerifyAsync(header, context.RequestAborted) is not { } caller)
+        {
+            return AccessRefusal.WrongKey;
+        }
+
+        var scope = context.GetEndpoint()?.Metadata.GetMetadata<RequiresScope>()?.Scope ?? Scopes.Chat;
+        if (!caller.Scopes.Contains(scope))
+        {
+            return AccessRefusal.MissingScope(scope);
+        }
+
+        context.Features.Set(caller);
+        return null;
+    }
+}
+
+/// <summary>The caller of a request that passed <see cref="AccessMiddleware"/>.</summary>
+internal static class CallerExtensions
+{
+    public static Caller Caller(this HttpContext context) =>
+        context.Features.Get<Caller>() ?? throw new InvalidOperationException("The endpoint is open to all and has no caller.");
+}

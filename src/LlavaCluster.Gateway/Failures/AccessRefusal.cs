@@ -1,0 +1,23 @@
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Failures;
+
+/// <summary>Why a request was turned away before anybody looked at it; the rows of the failure table that have no chat failure.</summary>
+internal sealed record AccessRefusal(int Http, StatusCode Grpc, string Type, string Code, string Message)
+{
+    public static AccessRefusal NoKey { get; } = new(
+        StatusCodes.Status401Unauthorized, StatusCode.Unauthenticated, "invalid_request_error", "missing_api_key", "An API key is required: send the header \"Authorization: Bearer llava-...\".");
+
+    public static AccessRefusal WrongKey { get; } = new(
+        StatusCodes.Status401Unauthorized, StatusCode.Unauthenticated, "invalid_request_error", "invalid_api_key", "The API key is not valid.");
+
+    public static AccessRefusal Starting { get; } = new(
+        StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable, "server_error", "starting", "The server is starting.");
+
+    public static AccessRefusal MissingScope(string scope) => new(
+        StatusCodes.Status403Forbidden, StatusCode.PermissionDenied, "invalid_request_error", "insufficient_scope", $"The API key needs the scope \"{scope}\".");
+
+    public static AccessRefusal ForeignPage(string reason) => new(
+        StatusCodes.Status403Forbidden, StatusCode.PermissionDenied, "invalid_request_error", "foreign_origin", reason);
+}

@@ -1,0 +1,56 @@
+using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Http;
+using LlavaCluster.Gateway.Http.Chat;
+using LlavaCluster.Gateway.Images;
+using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Gateway.Telemetry;
+using LlavaCluster.Gateway.Turns;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace LlavaCluster.Gateway;
+
+/// <summary>The gateway as a part of a host that also has a grain factory, an <see cref="IModelCatalog"/> and an <see cref="IImageStore"/>.</summary>
+public static class GatewayRegistration
+{
+    public static IServiceCollection AddLlavaGateway(this IServiceCollection services, GatewayOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(options.Chat);
+        services.AddSingleton(options.Images);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddRouting();
+        services.AddMetrics();
+        services.AddSingleton<GatewayInstruments>();
+        return services.AddAccess().AddTurns().AddHttpSurface();
+    }
+
+    private static IServiceCollection AddAccess(this IServiceCollection services)
+    {
+        services.AddSingleton<KeyVerifier>();
+        services.AddSingleton<AccessPolicy>();
+        return services.AddHostedService(provider => provider.GetRequiredService<AccessPolicy>());
+    }
+
+    private static IServiceCollection AddTurns(this IServiceCollection services)
+    {
+        services.AddSingleton<TenantGrains>();
+        services.AddSingleton<TurnRunner>();
+        services.AddSingleton<OrphanTurns>();
+        services.AddHostedService(provider => provider.GetRequiredService<OrphanTurns>());
+        services.AddSingleton<StatelessChat>();
+        services.TryAddSingleton<IEgress, NetworkEgress>();
+        services.AddSingleton(provider => new ImageFetcher(provider.GetRequiredService<ImageLimits>(), provider.GetRequiredService<IEgress>()));
+        services.AddSingleton<ImageIntake>();
+        return services.AddSingleton<RequestValidator>();
+    }
+
+    private static IServiceCollection AddHttpSurface(this IServiceCollection services)
+    {
+        services.AddSingleton<BodyReader>();
+        services.AddSingleton<ModelsEndpoint>();
+        services.AddSingleton<CompletionStream>();
+        return services.AddSingleton<ChatCompletionsEndpoint>();
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using LlavaCluster.Gateway.Failures;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlavaCluster.Gateway.Http;
+
+/// <summary>Reads a JSON body under the gateway's bounds, or writes the error.</summary>
+internal sealed class BodyReader(GatewayOptions options)
+{
+    /// <returns>The parsed body, which the caller disposes; null if the error was written.</returns>
+    public async Task<JsonDocument?> ReadAsync(HttpContext context)
+    {
+        if (!context.Request.HasJsonContentType())
+        {
+            await ErrorWriter.WriteAsync(
+                context, StatusCodes.Status415UnsupportedMediaType, "unsupported_content_type", $"Content-Type must be application/json; was \"{Shown(context.Request.ContentType)}\".");
+            return null;
+        }
+
+        LimitBody(context);
+        try
+        {
+            return await JsonDocument.ParseAsync(context.Request.Body, new JsonDocumentOptions { MaxDepth = options.Chat.MaxJsonDepth }, context.RequestAborted);
+        }
+        catch (JsonException exception)
+        {
+            // The reader's own text may quote the body.
+            await ErrorWriter.WriteAsync(
+                context,
+                StatusCodes.Status400BadRequest,
+                "invalid_json",
+                $"The body must be JSON of at most {options.Chat.MaxJsonDepth} levels; it is not, at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine}.");
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await WriteBadRequestAsync(context, exception);
+        }
+
+        return null;
+    }
+
+    public void LimitBody(HttpContext context)
+    {
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = options.MaxBodyBytes;
+        }
+    }
+
+    public Task WriteBadRequestAsync(HttpContext context, BadHttpRequestException exception) =>
+        exception.StatusCode == StatusCodes.Status413PayloadTooLarge
+            ? ErrorWriter.WriteAsync(context, exception.StatusCode, "request_too_large", $"The body must be at most {options.MaxBodyBytes} bytes; was {context.Request.ContentLength?.ToString() ?? "more"}.")
+            : ErrorWriter.WriteAsync(context, exception.StatusCode, "bad_request", "The body could not be read.");
+
+    private static string Shown(string? text) => text is null ? "" : text.Length <= 60 ? text : text[..60] + "...";
+}

@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Gateway.Telemetry;
+using LlavaCluster.Gateway.Turns;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Http.Chat;
+
+/// <summary>POST /v1/chat/completions, and the stream that goes on where a lost one stopped.</summary>
+internal sealed class ChatCompletionsEndpoint(
+    BodyReader bodies, RequestValidator validator, StatelessChat chat, CompletionStream streams, GatewayInstruments instruments)
+{
+    private const string IdempotencyKey = "Idempotency-Key";
+
+    public async Task PostAsync(HttpContext context)
+    {
+        using var body = await bodies.ReadAsync(context);
+        if (body is null)
+        {
+            return;
+        }
+
+        var checks = new FieldChecks();
+        var request = ChatCompletionRequest.Read(body.RootElement, checks);
+        var tenant = context.Caller().Tenant;
+        var validated = await validator.ValidateAsync(tenant, request.Chat, checks, context.RequestAborted);
+        if (validated.IsFailure(out var failure, out var valid))
+        {
+            await ErrorWriter.WriteAsync(context, failure);
+            return;
+        }
+
+        using var operation = instruments.Begin(valid);
+        Guid? clientTurn = context.Request.Headers[IdempotencyKey] is [{ Length: > 0 } key] ? TurnIds.FromClient(key) : null;
+        var begun = await chat.BeginAsync(tenant, valid, clientTurn, null, context.RequestAborted);
+        if (begun.IsFailure(out failure, out var turn))
+        {
+            operation.Fail(failure);
+            await ErrorWriter.WriteAsync(context, failure);
+            return;
+        }
+
+        if (request.Stream)
+        {
+            var head = new StreamHead(turn, valid.ModelName, valid.Options.Choices, request.IncludeUsage, After: 0);
+            await streams.WriteAsync(context, head, operation);
+            return;
+        }
+
+        await WriteWholeAsync(context, turn, valid, operation);
+    }
+
+    /// <summary>GET /v1/chat/completions/{id}/events: the events after Last-Event-ID (or ?after=) of an answer of this tenant.</summary>
+    public async Task ResumeAsync(HttpContext context, string id)
+    {
+        var checks = new FieldChecks();
+        var after = ResumePoint.Read(context.Request, "after", checks);
+        if (!TurnIds.TryParseCompletion(id, out var turn) || checks.Failure is not null)
+        {
+            await ErrorWriter.WriteAsync(context, checks.Failure ?? ResumePoint.Unknown("completion"));
+            return;
+        }
+
+        var key = TurnIds.Stateless(context.Caller().Tenant, turn);
+        if (await streams.FindAsync(key, turn, context.RequestAborted) is not { } view)
+        {
+            await ErrorWriter.WriteAsync(context, ResumePoint.Unknown("completion"));
+            return;
+        }
+
+        var usage = context.Request.Query["include_usage"] is ["true"];
+        var head = new StreamHead(new StatelessTurn(key, turn, ClientOwned: false), view.Request.Model, view.Request.Options.Choices, usage, after);
+        await streams.WriteAsync(context, head, null);
+    }
+
+    private async Task WriteWholeAsync(HttpContext context, StatelessTurn turn, ValidChatRequest valid, ChatOperation operation)
+    {
+        var completed = await chat.CompleteAsync(turn, valid.Options.Choices, context.RequestAborted);
+        if (completed.IsFailure(out var failure, out var answer))
+        {
+            operation.Fail(failure);
+            await ErrorWriter.WriteAsync(context, failure);
+            return;
+        }
+
+        operation.Complete(answer.Usage);
+        var choices = ImmutableArray.CreateBuilder<CompletionChoice>(answer.Answers.Length);
+        foreach (var choice in answer.Answers)
+        {
+            choices.Add(new CompletionChoice(
+                choices.Count, new CompletionMessage(choice.Text), CompletionMapping.Logprobs(choice.Logprobs), CompletionMapping.FinishName(choice.Finish)));
+        }
+
+        var usage = answer.Usage is { } used ? CompletionMapping.Usage(used) : null;
+        var completion = new ChatCompletion(TurnIds.Completion(turn.TurnId), streams.CreatedAt(turn.TurnId), valid.ModelName, choices.DrainToImmutable(), usage);
+        await context.Response.WriteAsJsonAsync(completion, Json.Options, context.RequestAborted);
+    }
+}

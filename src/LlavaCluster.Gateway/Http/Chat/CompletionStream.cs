@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Telemetry;
+using LlavaCluster.Gateway.Turns;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Http.Chat;
+
+/// <summary>What a stream of chunks is about.</summary>
+/// <param name="After">Events up to this sequence number were seen by the client.</param>
+internal sealed record StreamHead(StatelessTurn Turn, string Model, int Choices, bool IncludeUsage, long After);
+
+/// <summary>
+/// A turn as chat completion chunks. Every event of the turn that says something is one chunk, whose SSE id is the event's sequence number;
+/// what opens and closes the stream has no id, so that resuming after any id brings exactly what is missing.
+/// </summary>
+internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, GatewayOptions options, TimeProvider time)
+{
+    public async Task WriteAsync(HttpContext context, StreamHead head, ChatOperation? operation)
+    {
+        var writer = new SseWriter(context, options, time);
+        var template = new ChatCompletionChunk(TurnIds.Completion(head.Turn.TurnId), CreatedAt(head.Turn.TurnId), head.Model, []);
+        writer.Start();
+        if (head.After == 0)
+        {
+            for (var choice = 0; choice < head.Choices; choice++)
+            {
+                await writer.WriteAsync(template with { Choices = [new ChunkChoice(choice, new ChunkDelta { Role = "assistant", Content = "" })] }, null, null, context.RequestAborted);
+            }
+        }
+
+        var events = chat.FollowAsync(head.Turn, mayResume: true, context.RequestAborted);
+        await writer.PumpAsync(events, step => WriteStepAsync(writer, template, head, step, operation, context.RequestAborted), context.RequestAborted);
+    }
+
+    /// <summary>A turn of the conversation; null if there is none.</summary>
+    public async Task<TurnView?> FindAsync(ConversationKey key, Guid turn, CancellationToken cancellationToken) =>
+        (await turns.HistoryAsync(key, cancellationToken))?.Turns.FirstOrDefault(view => view.Request.TurnId == turn);
+
+    /// <summary>Unix seconds; the gateway's own turn ids carry their time.</summary>
+    public long CreatedAt(Guid turn) => turn.Version == 7 ? (long)(Convert.ToUInt64(turn.ToString("n")[..12], 16) / 1000) : time.GetUtcNow().ToUnixTimeSeconds();
+
+    private static async Task WriteStepAsync(
+        SseWriter writer, ChatCompletionChunk template, StreamHead head, TurnEvent step, ChatOperation? operation, CancellationToken cancellationToken)
+    {
+        operation?.OnText(step);
+        if (step.Sequence > head.After && (step.Text.Length > 0 || step.Finish is not null || !step.Logprobs.IsEmpty))
+        {
+            var delta = new ChunkDelta { Content = step.Text.Length > 0 ? step.Text : null };
+            var finish = step.Finish is null or FinishReason.Failed ? null : CompletionMapping.FinishName(step.Finish);
+            var chunk = template with { Choices = [new ChunkChoice(step.Choice, delta, CompletionMapping.Logprobs(step.Logprobs), finish)] };
+            await writer.WriteAsync(chunk, step.Sequence, null, cancellationToken);
+        }
+
+        if (!step.Completed)
+        {
+            return;
+        }
+
+        if (step.Failure is { } failure)
+        {
+            operation?.Fail(failure);
+            await writer.WriteAsync(ErrorWriter.BodyOf(failure), null, null, cancellationToken);
+            return;
+        }
+
+        operation?.Complete(step.Usage);
+        if (head.IncludeUsage && step.Usage is { } usage)
+        {
+            await writer.WriteAsync(template with { Usage = CompletionMapping.Usage(usage) }, null, null, cancellationToken);
+        }
+
+        await writer.WriteDoneAsync(cancellationToken);
+    }
+}

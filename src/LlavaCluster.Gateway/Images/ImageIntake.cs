@@ -1,0 +1,90 @@
+using System.Globalization;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Requests;
+
+namespace LlavaCluster.Gateway.Images;
+
+/// <summary>Takes a picture in any form a client may send it and stores it, once its header keeps every bound. Decodes no pixels.</summary>
+internal sealed class ImageIntake(ImageLimits limits, IImageStore store, ImageFetcher fetcher)
+{
+    /// <param name="Header">Null for a picture that was stored, and so checked, before.</param>
+    internal sealed record Taken(ImageId Id, ImageHeader? Header);
+
+    public async Task<Outcome<Taken>> TakeAsync(TenantId tenant, RawPart part, CancellationToken cancellationToken)
+    {
+        if (part.ImageId is { } given)
+        {
+            return await FindAsync(tenant, given, part.Field, cancellationToken);
+        }
+
+        if (part.Image is { } bytes)
+        {
+            return await StoreAsync(tenant, bytes, part.Field, cancellationToken);
+        }
+
+        var url = part.ImageUrl ?? throw new InvalidOperationException("A part without a picture came to the image intake.");
+        if (!DataUrl.Is(url))
+        {
+            var fetched = await fetcher.FetchAsync(url, part.Field, cancellationToken);
+            return fetched.IsFailure(out var failure, out var content) ? failure : await StoreAsync(tenant, content, part.Field, cancellationToken);
+        }
+
+        return DataUrl.Decode(url) is { } decoded
+            ? await StoreAsync(tenant, decoded, part.Field, cancellationToken)
+            : Refuse(part.Field, "must be a well-formed base64 data URL (data:image/png;base64,...).");
+    }
+
+    public async Task<Outcome<Taken>> StoreAsync(TenantId tenant, ReadOnlyMemory<byte> content, string field, CancellationToken cancellationToken)
+    {
+        if (Check(content.Span, field, out var header) is { } failure)
+        {
+            return failure;
+        }
+
+        var id = ImageId.Of(content.Span);
+        return await store.PutAsync(tenant, id, content, cancellationToken)
+            ? new Taken(id, header)
+            : new ChatFailure(ChatFailureKind.StorageFull, "The server has no room for the picture.", field);
+    }
+
+    private ChatFailure? Check(ReadOnlySpan<byte> content, string field, out ImageHeader? header)
+    {
+        header = null;
+        if (content.Length > limits.MaxBytes)
+        {
+            return Refuse(field, string.Create(CultureInfo.InvariantCulture, $"must be at most {limits.MaxBytes} bytes; was {content.Length}."));
+        }
+
+        if (!ImageHeader.TryRead(content, out header, out var problem))
+        {
+            return Refuse(field, problem);
+        }
+
+        if (Math.Max(header.Width, header.Height) > limits.MaxSide)
+        {
+            return Refuse(field, string.Create(CultureInfo.InvariantCulture, $"must have sides of at most {limits.MaxSide} pixels; was {header.Width}x{header.Height}."));
+        }
+
+        return header.Pixels > limits.MaxPixels
+            ? Refuse(field, string.Create(CultureInfo.InvariantCulture, $"must have at most {limits.MaxPixels} pixels; was {header.Width}x{header.Height}."))
+            : null;
+    }
+
+    private async Task<Outcome<Taken>> FindAsync(TenantId tenant, string given, string field, CancellationToken cancellationToken)
+    {
+        const string FilePrefix = "file-";
+        var text = given.StartsWith(FilePrefix, StringComparison.Ordinal) ? given[FilePrefix.Length..] : given;
+        if (!ImageId.TryParse(text, out var id))
+        {
+            return Refuse(field, "must be 64 lower-case hexadecimal digits.");
+        }
+
+        return await store.ExistsAsync(tenant, id.Value, cancellationToken)
+            ? new Taken(id.Value, null)
+            : new ChatFailure(ChatFailureKind.NotFound, $"{field} names a picture that was not uploaded.", field);
+    }
+
+    private static ChatFailure Refuse(string field, string rule) => new(ChatFailureKind.InvalidRequest, $"{field} {rule}", field);
+}

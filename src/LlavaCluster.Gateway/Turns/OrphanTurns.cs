@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using LlavaCluster.Abstractions.Identity;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace LlavaCluster.Gateway.Turns;
+
+/// <summary>
+/// Stops stateless answers that nobody reads any more. A streamed one is given some time first, because its reader may only have lost its connection
+/// and resume. Turns whose id the client chose are not watched: their owner stops them.
+/// </summary>
+internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions options, TimeProvider time, ILogger<OrphanTurns> logger) : BackgroundService
+{
+    private const int MostWaiting = 65_536;
+
+    private readonly ConcurrentDictionary<Guid, Watch> _watched = new();
+
+    // Full only if cancelling has stalled; then an orphan runs to its own end, which its token bound limits.
+    private readonly Channel<(ConversationKey Key, Guid Turn)> _orphans = Channel.CreateBounded<(ConversationKey, Guid)>(MostWaiting);
+
+    /// <summary>Marks a turn as read until the result is disposed.</summary>
+    public Reading Read(ConversationKey key, Guid turn, bool mayResume)
+    {
+        _watched.AddOrUpdate(turn, _ => new Watch(1, null), (_, old) => old.Take());
+        return new Reading(this, key, turn, mayResume ? options.ResumeGrace : TimeSpan.Zero);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var (key, turn) in _orphans.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                if (await turns.CancelAsync(key, turn, stoppingToken))
+                {
+                    LogStopped(logger, turn);
+                }
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                LogFailed(logger, turn, exception);
+            }
+        }
+    }
+
+    private void Leave(ConversationKey key, Guid turn, TimeSpan grace, bool finished)
+    {
+        while (_watched.TryGetValue(turn, out var watch))
+        {
+            if (watch.Readers > 1)
+            {
+                if (_watched.TryUpdate(turn, watch with { Readers = watch.Readers - 1 }, watch))
+                {
+                    return;
+                }
+
+                continue;
+            }
+
+            if (finished || grace == TimeSpan.Zero)
+            {
+                if (_watched.TryRemove(new(turn, watch)) && !finished)
+                {
+                    _orphans.Writer.TryWrite((key, turn));
+                }
+
+                return;
+            }
+
+            var timer = time.CreateTimer(_ => Expire(key, turn), null, grace, Timeout.InfiniteTimeSpan);
+            if (_watched.TryUpdate(turn, new Watch(0, timer), watch))
+            {
+                return;
+            }
+
+            timer.Dispose();
+        }
+    }
+
+    private void Expire(ConversationKey key, Guid turn)
+    {
+        if (_watched.TryGetValue(turn, out var watch) && watch.Readers == 0 && _watched.TryRemove(new(turn, watch)))
+        {
+            watch.Timer?.Dispose();
+            _orphans.Writer.TryWrite((key, turn));
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Stopped turn {TurnId}: its reader left")]
+    private static partial void LogStopped(ILogger logger, Guid turnId);
+
+    [LoggerMessage(LogLevel.Warning, "Turn {TurnId} has no reader and could not be stopped")]
+    private static partial void LogFailed(ILogger logger, Guid turnId, Exception exception);
+
+    /// <summary>A reader's hold on a turn.</summary>
+    internal sealed class Reading(OrphanTurns owner, ConversationKey key, Guid turn, TimeSpan grace) : IDisposable
+    {
+        /// <summary>Set when the answer came to its end, so that nothing is left to stop.</summary>
+        public bool Finished { get; set; }
+
+        public void Dispose() => owner.Leave(key, turn, grace, Finished);
+    }
+
+    private sealed record Watch(int Readers, ITimer? Timer)
+    {
+        public Watch Take()
+        {
+            Timer?.Dispose();
+            return new Watch(Readers + 1, null);
+        }
+    }
+}

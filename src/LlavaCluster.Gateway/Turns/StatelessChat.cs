@@ -1,0 +1,50 @@
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Requests;
+
+namespace LlavaCluster.Gateway.Turns;
+
+/// <summary>Chat that brings its own history: a turn in a conversation that exists only for it.</summary>
+internal sealed class StatelessChat(TurnRunner turns, OrphanTurns orphans)
+{
+    /// <param name="clientTurn">The client's id for the call; the same one begins the same turn once, and its owner stops it.</param>
+    public async Task<Outcome<StatelessTurn>> BeginAsync(
+        TenantId tenant, ValidChatRequest request, Guid? clientTurn, DateTimeOffset? deadline, CancellationToken cancellationToken)
+    {
+        var turn = clientTurn ?? TurnIds.New();
+        var key = TurnIds.Stateless(tenant, turn);
+        var begun = await turns.BeginAsync(key, TurnRequests.Make(request, turn, null, deadline, transient: true), cancellationToken);
+        return begun.Failure is { } failure ? failure : new StatelessTurn(key, turn, clientTurn is not null);
+    }
+
+    /// <summary>The answer's events; leaving them early stops a turn that the gateway named, after a grace if <paramref name="mayResume"/>.</summary>
+    public async IAsyncEnumerable<TurnEvent> FollowAsync(
+        StatelessTurn turn, bool mayResume, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var reading = turn.ClientOwned ? null : orphans.Read(turn.Key, turn.TurnId, mayResume);
+        await foreach (var step in turns.FollowAsync(turn.Key, turn.TurnId, 0, cancellationToken))
+        {
+            if (reading is not null)
+            {
+                reading.Finished = step.Completed;
+            }
+
+            yield return step;
+        }
+    }
+
+    /// <summary>The whole answer. Cancelling stops the turn.</summary>
+    public async Task<Outcome<AnswerCollector>> CompleteAsync(StatelessTurn turn, int choices, CancellationToken cancellationToken)
+    {
+        var answer = new AnswerCollector(choices);
+        await foreach (var step in FollowAsync(turn, mayResume: false, cancellationToken))
+        {
+            answer.Add(step);
+        }
+
+        return answer.Failure is { } failure ? failure : answer;
+    }
+}
+
+internal sealed record StatelessTurn(ConversationKey Key, Guid TurnId, bool ClientOwned);
