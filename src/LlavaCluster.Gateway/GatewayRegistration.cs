@@ -5,13 +5,14 @@ using LlavaCluster.Gateway.Images;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Telemetry;
 using LlavaCluster.Gateway.Turns;
+using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
 namespace LlavaCluster.Gateway;
 
-/// <summary>The gateway as a part of a host that also has a grain factory, an <see cref="IModelCatalog"/> and an <see cref="IImageStore"/>.</summary>
+/// <summary>The gateway as a part of a host that also has a grain factory, an <see cref="IModelCatalog"/> and an <see cref="IObjectStore"/>.</summary>
 public static class GatewayRegistration
 {
     public static IServiceCollection AddLlavaGateway(this IServiceCollection services, GatewayOptions options)

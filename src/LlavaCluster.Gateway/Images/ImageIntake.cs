@@ -3,11 +3,13 @@ using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Storage;
+using LlavaCluster.Storage.Objects;
 
 namespace LlavaCluster.Gateway.Images;
 
 /// <summary>Takes a picture in any form a client may send it and stores it, once its header keeps every bound. Decodes no pixels.</summary>
-internal sealed class ImageIntake(ImageLimits limits, IImageStore store, ImageFetcher fetcher)
+internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageFetcher fetcher)
 {
     /// <param name="Header">Null for a picture that was stored, and so checked, before.</param>
     internal sealed record Taken(ImageId Id, ImageHeader? Header);
@@ -44,9 +46,12 @@ internal sealed class ImageIntake(ImageLimits limits, IImageStore store, ImageFe
         }
 
         var id = ImageId.Of(content.Span);
-        return await store.PutAsync(tenant, id, content, cancellationToken)
-            ? new Taken(id, header)
-            : new ChatFailure(ChatFailureKind.StorageFull, "The server has no room for the picture.", field);
+        return await store.PutAsync(tenant, id, content, cancellationToken) switch
+        {
+            null => new Taken(id, header),
+            StorageFault.Full => new ChatFailure(ChatFailureKind.StorageFull, "The server has no room for the picture.", field),
+            _ => new ChatFailure(ChatFailureKind.Overloaded, "The picture could not be stored now.", field),
+        };
     }
 
     private ChatFailure? Check(ReadOnlySpan<byte> content, string field, out ImageHeader? header)
@@ -81,7 +86,8 @@ internal sealed class ImageIntake(ImageLimits limits, IImageStore store, ImageFe
             return Refuse(field, "must be 64 lower-case hexadecimal digits.");
         }
 
-        return await store.ExistsAsync(tenant, id.Value, cancellationToken)
+        await using var stored = await store.OpenAsync(tenant, id.Value, cancellationToken);
+        return stored is not null
             ? new Taken(id.Value, null)
             : new ChatFailure(ChatFailureKind.NotFound, $"{field} names a picture that was not uploaded.", field);
     }
