@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Model.Adapters;
 
 /// <summary>
-/// Which rows of a batch use which adapter; rows of no group use the base weights.
-/// A group's rows are an int64 index on the first axis, or null for all rows. The caller owns the index tensors.
+/// Which rows of a batch use which adapter; rows of no group use the base weights. Rows are an int64 index on the first axis, or null for all rows;
+/// no row is in two groups. The caller owns the index tensors and the adapters.
 /// </summary>
 public sealed class AdapterBatch(IReadOnlyList<(LoraAdapter Adapter, Tensor? Rows)> groups)
 {
@@ -15,15 +15,14 @@ public sealed class AdapterBatch(IReadOnlyList<(LoraAdapter Adapter, Tensor? Row
     {
         foreach (var (adapter, rows) in groups)
         {
-            if (adapter.Projections.TryGetValue(projection, out var lora))
+            if (adapter.ChangeOf(projection) is { } change)
             {
-                output = rows is null ? output + Delta(lora, input) : output.index_add(0, rows, Delta(lora, input.index_select(0, rows)), 1);
+                output = rows is null
+                    ? change.Apply(input, output)
+                    : output.index_copy(0, rows, change.Apply(input.index_select(0, rows), output.index_select(0, rows)));
             }
         }
 
         return output;
     }
-
-    private static Tensor Delta(LoraWeights lora, Tensor input) =>
-        nn.functional.linear(nn.functional.linear(input, lora.Down), lora.Up) * lora.Scale;
 }

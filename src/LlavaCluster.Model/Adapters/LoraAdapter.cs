@@ -1,24 +1,57 @@
+using LlavaCluster.Model.Weights;
+using static TorchSharp.torch;
+
 namespace LlavaCluster.Model.Adapters;
 
 /// <summary>
-/// A LoRA adapter on the device: low-rank changes by canonical projection name. Owns its tensors. The base network is never changed,
-/// so many adapters and none can run in one batch.
+/// A LoRA adapter (PEFT), with the projector it may bring, on the device. Owns its tensors. The base network is never changed, so many adapters and none
+/// run in one batch.
 /// </summary>
-public sealed class LoraAdapter(IReadOnlyDictionary<string, LoraWeights> projections) : IDisposable
+public sealed class LoraAdapter : IDisposable
 {
-    /// <summary>By projection, e.g. <c>language_model.layers.0.self_attn.q_proj</c>.</summary>
-    public IReadOnlyDictionary<string, LoraWeights> Projections { get; } = projections;
+    private const string WeightSuffix = ".weight";
+    private const string BiasSuffix = ".bias";
+
+    private readonly Dictionary<string, ProjectionChange> _changes = new(StringComparer.Ordinal);
+
+    /// <summary>Copies the weights to the network's dtype and device; the caller still owns <paramref name="weights"/>.</summary>
+    /// <exception cref="ArgumentException">It replaces a tensor that is no projection's, which rows of one batch cannot differ in.</exception>
+    public LoraAdapter(LoraWeights weights, ScalarType dtype, Device device)
+    {
+        Tensor Copy(Tensor tensor) => tensor.to(dtype, device, copy: true).DetachFromDisposeScope();
+
+        foreach (var (module, factors) in weights.Modules)
+        {
+            _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), factors.Scale);
+        }
+
+        foreach (var (name, tensor) in weights.Replaced.Where(entry => !entry.Key.EndsWith(BiasSuffix, StringComparison.Ordinal)))
+        {
+            if (!name.StartsWith("multi_modal_projector.", StringComparison.Ordinal) || !name.EndsWith(WeightSuffix, StringComparison.Ordinal))
+            {
+                throw new ArgumentException($"An adapter may replace the projector's tensors only; this one replaces '{name}'.", nameof(weights));
+            }
+
+            var module = name[..^WeightSuffix.Length];
+            var bias = weights.Replaced.GetValueOrDefault(module + BiasSuffix);
+            var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, 1);
+            _changes[module] = added with { Weight = Copy(tensor), Bias = bias is null ? null : Copy(bias) };
+        }
+
+        ChangesImageFeatures = _changes.Keys.Any(name =>
+            name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("multi_modal_projector.", StringComparison.Ordinal));
+    }
 
     /// <summary>Whether image features depend on this adapter, so that they must not be shared with the base's.</summary>
-    public bool ChangesImageFeatures { get; } =
-        projections.Keys.Any(name => name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("multi_modal_projector.", StringComparison.Ordinal));
+    public bool ChangesImageFeatures { get; }
 
     public void Dispose()
     {
-        foreach (var weights in Projections.Values)
+        foreach (var tensor in _changes.Values.SelectMany(change => new[] { change.Weight, change.Bias, change.Down, change.Up }))
         {
-            weights.Down.Dispose();
-            weights.Up.Dispose();
+            tensor?.Dispose();
         }
     }
+
+    internal ProjectionChange? ChangeOf(string projection) => _changes.GetValueOrDefault(projection);
 }

@@ -1,0 +1,18 @@
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Model.Adapters;
+
+/// <summary>What an adapter does to one projection: replaces its weight and bias, adds scale * B A, or both. Its adapter owns the tensors.</summary>
+/// <param name="Weight">[out, in], or null to keep the base's weight and bias.</param>
+/// <param name="Down">A, [rank, in]; null where nothing is added.</param>
+/// <param name="Up">B, [out, rank].</param>
+internal sealed record ProjectionChange(Tensor? Weight, Tensor? Bias, Tensor? Down, Tensor? Up, double Scale)
+{
+    /// <param name="input">Rows of the adapter, [rows, ..., in].</param>
+    /// <param name="output">What the base makes of them, [rows, ..., out].</param>
+    public Tensor Apply(Tensor input, Tensor output)
+    {
+        var changed = Weight is null ? output : nn.functional.linear(input, Weight, Bias);
+        return Down is null ? changed : changed + (nn.functional.linear(nn.functional.linear(input, Down), Up!) * Scale);
+    }
+}
