@@ -7,8 +7,8 @@ namespace LlavaCluster.Cli.Tests.Parity;
 public sealed class ParityTests
 {
     [Theory]
-    [InlineData("a_llava15", 9)]
-    [InlineData("b_llava_gqa_bf16", 9)]
+    [InlineData("a_llava15", 10)]
+    [InlineData("b_llava_gqa_bf16", 10)]
     [InlineData("c_llava_next", 9)]
     public void Goldens_HoldInEveryCheck(string folder, int checks)
     {
