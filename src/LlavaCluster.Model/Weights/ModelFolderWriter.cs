@@ -1,0 +1,89 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlavaCluster.Model.Config;
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Model.Weights;
+
+/// <summary>
+/// Writes a LLaVA-1.5 model as Hugging Face's <c>save_pretrained</c> lays it out (older tensor names, as it writes to this day), so that their classes and
+/// ours load it. Every file is there whole or not at all; config.json is written last, so a half-written folder is not a model.
+/// </summary>
+public static class ModelFolderWriter
+{
+    private const string TokenizerFile = "tokenizer.model";
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <param name="tensor">Gives a tensor of the plan by our name; called once for each, and the result is disposed after it is written.</param>
+    /// <param name="tokenizer">A SentencePiece model; its bytes are copied.</param>
+    /// <param name="dtype">What the tensors are stored as.</param>
+    /// <param name="mostBytesOfAShard">Above it the weights are split, with an index.</param>
+    /// <param name="pad">Whether pictures are padded to a square (as LLaVA-1.5 was trained) rather than cropped.</param>
+    public static void Write(
+        string folder, LlavaConfig config, Func<PlannedTensor, Tensor> tensor, ReadOnlyMemory<byte> tokenizer, ScalarType dtype, bool pad, long mostBytesOfAShard = 2L << 30)
+    {
+        if (config.Family != ModelFamily.Llava15)
+        {
+            throw new ArgumentException($"Only LLaVA-1.5 models are written; this is {config.Family}.", nameof(config));
+        }
+
+        Directory.CreateDirectory(folder);
+        WriteWeights(folder, [.. TensorPlan.For(config).Where(planned => !planned.Optional)], tensor, dtype, mostBytesOfAShard);
+        AtomicFile.Write(Path.Combine(folder, TokenizerFile), stream => stream.Write(tokenizer.Span));
+        foreach (var (name, json) in ModelFolderJson.Files(config, dtype, pad))
+        {
+            AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize<JsonNode>(stream, json, Indented));
+        }
+    }
+
+    /// <summary>A name of ours as the older layout has it.</summary>
+    internal static string StoredName(string name) => name switch
+    {
+        _ when name.StartsWith("language_model.", StringComparison.Ordinal) => "language_model.model." + name["language_model.".Length..],
+        TensorNames.LanguageHead => "language_model." + name,
+        _ => name,
+    };
+
+    private static void WriteWeights(string folder, List<PlannedTensor> plan, Func<PlannedTensor, Tensor> tensor, ScalarType dtype, long most)
+    {
+        var shards = Split(plan, TensorMemory.ElementSize(dtype), most);
+        var index = new JsonObject();
+        for (var i = 0; i < shards.Count; i++)
+        {
+            var file = shards.Count == 1 ? "model.safetensors" : $"model-{i + 1:00000}-of-{shards.Count:00000}.safetensors";
+            using var scope = NewDisposeScope();
+            SafetensorsWriter.Write(
+                Path.Combine(folder, file),
+                [.. shards[i].Select(planned => KeyValuePair.Create(StoredName(planned.Name), tensor(planned).to(dtype)))],
+                new Dictionary<string, string> { ["format"] = "pt" });
+            shards[i].ForEach(planned => index[StoredName(planned.Name)] = file);
+        }
+
+        if (shards.Count > 1)
+        {
+            var root = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = plan.Sum(planned => Bytes(planned, TensorMemory.ElementSize(dtype))) }, ["weight_map"] = index };
+            AtomicFile.Write(Path.Combine(folder, "model.safetensors.index.json"), stream => JsonSerializer.Serialize<JsonNode>(stream, root, Indented));
+        }
+    }
+
+    private static List<List<PlannedTensor>> Split(List<PlannedTensor> plan, int elementSize, long most)
+    {
+        var shards = new List<List<PlannedTensor>> { new() };
+        var bytes = 0L;
+        foreach (var planned in plan)
+        {
+            if (shards[^1].Count > 0 && bytes + Bytes(planned, elementSize) > most)
+            {
+                shards.Add([]);
+                bytes = 0;
+            }
+
+            shards[^1].Add(planned);
+            bytes += Bytes(planned, elementSize);
+        }
+
+        return shards;
+    }
+
+    private static long Bytes(PlannedTensor planned, int elementSize) => planned.Shape.Aggregate((long)elementSize, (size, extent) => size * extent);
+}
