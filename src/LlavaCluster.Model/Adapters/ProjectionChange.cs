@@ -1,3 +1,5 @@
+using LlavaCluster.Model.Layers;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Adapters;
@@ -6,13 +8,13 @@ namespace LlavaCluster.Model.Adapters;
 /// <param name="Weight">[out, in], or null to keep the base's weight and bias.</param>
 /// <param name="Down">A, [rank, in]; null where nothing is added.</param>
 /// <param name="Up">B, [out, rank].</param>
-internal sealed record ProjectionChange(Tensor? Weight, Tensor? Bias, Tensor? Down, Tensor? Up, double Scale)
+internal sealed record ProjectionChange(Tensor? Weight, Tensor? Bias, Tensor? Down, Tensor? Up, Scalar Scale)
 {
     /// <param name="input">Rows of the adapter, [rows, ..., in].</param>
     /// <param name="output">What the base makes of them, [rows, ..., out].</param>
     public Tensor Apply(Tensor input, Tensor output)
     {
         var changed = Weight is null ? output : nn.functional.linear(input, Weight, Bias);
-        return Down is null ? changed : changed + (nn.functional.linear(nn.functional.linear(input, Down), Up!) * Scale);
+        return Down is null ? changed : changed.Plus(nn.functional.linear(nn.functional.linear(input, Down), Up!).mul(Scale));
     }
 }

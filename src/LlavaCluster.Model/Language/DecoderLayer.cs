@@ -33,7 +33,7 @@ internal sealed class DecoderLayer : nn.Module
 
     public Tensor Forward(Tensor hidden, (Tensor Cos, Tensor Sin) rotation, IAttention attention, AdapterBatch? adapters)
     {
-        var attended = hidden + _attention.Forward(_attentionNorm.Forward(hidden), rotation, attention, adapters);
-        return attended + _mlp.Forward(_mlpNorm.Forward(attended), adapters);
+        var attended = hidden.Plus(_attention.Forward(_attentionNorm.Forward(hidden), rotation, attention, adapters));
+        return attended.Plus(_mlp.Forward(_mlpNorm.Forward(attended), adapters));
     }
 }

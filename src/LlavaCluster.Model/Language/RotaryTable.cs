@@ -1,4 +1,5 @@
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Layers;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Language;
@@ -32,7 +33,7 @@ internal sealed class RotaryTable : IDisposable
     {
         var half = heads.shape[^1] / 2;
         var turned = cat([heads.narrow(-1, half, half).neg(), heads.narrow(-1, 0, half)], -1);
-        return (heads * rotation.Cos) + (turned * rotation.Sin);
+        return (heads * rotation.Cos).Plus(turned * rotation.Sin);
     }
 
     public void Dispose()

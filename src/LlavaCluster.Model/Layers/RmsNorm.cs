@@ -7,7 +7,7 @@ namespace LlavaCluster.Model.Layers;
 /// <summary>Root-mean-square norm over the last axis: computed in float32, cast back, then scaled (transformers: LlamaRMSNorm).</summary>
 public sealed class RmsNorm : nn.Module
 {
-    private readonly double _epsilon;
+    private readonly Scalar _epsilon;
 
     [ComponentName(Name = "weight")]
     private readonly Parameter _weight;

@@ -33,7 +33,7 @@ internal sealed class EncoderLayer : nn.Module
 
     public Tensor Forward(Tensor hidden, AdapterBatch? adapters)
     {
-        var attended = hidden + _attention.Forward(_attentionNorm.Forward(hidden), adapters);
-        return attended + _mlp.Forward(_mlpNorm.Forward(attended), adapters);
+        var attended = hidden.Plus(_attention.Forward(_attentionNorm.Forward(hidden), adapters));
+        return attended.Plus(_mlp.Forward(_mlpNorm.Forward(attended), adapters));
     }
 }

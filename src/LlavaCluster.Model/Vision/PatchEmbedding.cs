@@ -33,6 +33,6 @@ internal sealed class PatchEmbedding : nn.Module
     public Tensor Forward(Tensor pixels)
     {
         var classToken = _class.view(1, 1, -1).expand(pixels.shape[0], 1, _config.Hidden);
-        return cat([classToken, _patch.Forward(pixels)], 1) + _position.Table;
+        return cat([classToken, _patch.Forward(pixels)], 1).Plus(_position.Table);
     }
 }
