@@ -44,6 +44,8 @@ internal readonly struct ConfigSection
     /// <summary>True where the key is there, be it null: some defaults hold only for a key that is absent.</summary>
     public bool Knows(string key) => _object.TryGetProperty(key, out _);
 
+    public IEnumerable<string> Keys => _object.EnumerateObject().Select(property => property.Name);
+
     public JsonElement? Find(string key) =>
         _object.TryGetProperty(key, out var value) && value.ValueKind is not JsonValueKind.Null and not JsonValueKind.Undefined ? value : null;
 

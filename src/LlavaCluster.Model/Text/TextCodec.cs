@@ -1,0 +1,110 @@
+using LlavaCluster.Model.Config;
+using Microsoft.ML.Tokenizers;
+
+namespace LlavaCluster.Model.Text;
+
+/// <summary>
+/// A model's text side: ids from prompts and text from ids, as Hugging Face's LlamaTokenizer makes them for the checkpoint's setting of <c>legacy</c>. Thread-safe.
+/// </summary>
+public sealed class TextCodec
+{
+    private readonly SentencePieceTokenizer _first;
+    private readonly Tokenizer _rest;
+
+    internal TextCodec(SentencePieceTokenizer tokenizer, TokenizerSettings settings, int imageTokenId)
+    {
+        _first = tokenizer;
+        _rest = settings.Legacy ? tokenizer : tokenizer.WithoutPrefix();
+        Settings = settings;
+        ImageTokenId = imageTokenId;
+    }
+
+    public Tokenizer Tokenizer => _first;
+
+    public int ImageTokenId { get; }
+
+    /// <summary>Ids below this have a piece or a name; the model's rows beyond are padding and never drawn.</summary>
+    public int Count => Math.Max(_first.Count, Settings.Added.Count == 0 ? 0 : Settings.Added.Values.Max() + 1);
+
+    internal TokenizerSettings Settings { get; }
+
+    /// <exception cref="Weights.CheckpointException">The folder has no tokeniser of a known kind, or a damaged one.</exception>
+    public static TextCodec Load(string folder, LlavaConfig config) =>
+        new(SentencePieceTokenizer.Read(Path.Combine(folder, "tokenizer.model")), TokenizerSettings.Read(folder, config), config.ImageTokenId);
+
+    /// <summary>The prompt's tokens, the beginning of sequence in front where the model wants one. A picture is one token here; its features are counted elsewhere.</summary>
+    /// <exception cref="InvalidOperationException">A token holds both learned and other text, so that no label is right.</exception>
+    public IReadOnlyList<PromptToken> Encode(IReadOnlyList<PromptItem> items)
+    {
+        var tokens = new List<PromptToken>();
+        if (Settings.AddsBeginning)
+        {
+            tokens.Add(new PromptToken(Settings.Beginning, -1, false));
+        }
+
+        var isFirst = true;
+        for (var i = 0; i < items.Count; i++)
+        {
+            switch (items[i])
+            {
+                case PromptItem.Special special:
+                    tokens.Add(new PromptToken(special.Id, -1, special.Learned));
+                    isFirst = false;
+                    break;
+                case PromptItem.Picture picture:
+                    tokens.Add(new PromptToken(ImageTokenId, picture.Index, false));
+                    isFirst = false;
+                    break;
+                case PromptItem.Words:
+                    var run = items.Skip(i).TakeWhile(item => item is PromptItem.Words).Cast<PromptItem.Words>().ToList();
+                    Append(tokens, run, isFirst);
+                    isFirst &= run.All(words => words.Text.Length == 0);
+                    i += run.Count - 1;
+                    break;
+            }
+        }
+
+        return tokens;
+    }
+
+    /// <summary>Text with the names of special tokens recognised, as Hugging Face's tokeniser reads a whole string. For trusted text only.</summary>
+    public IReadOnlyList<int> EncodeTrusted(string text) => [.. Encode(SpecialTokenSplitter.Split(text, Settings)).Select(token => token.Id)];
+
+    /// <param name="keepSpecials">Whether special tokens are written out by name or left out.</param>
+    public string Decode(IEnumerable<int> ids, bool keepSpecials = false)
+    {
+        var decoder = new IncrementalDecoder(_first, Settings, keepSpecials);
+        return string.Concat([.. ids.Select(decoder.Append), decoder.Finish()]);
+    }
+
+    /// <summary>A decoder of one answer's tokens as they come. Not thread-safe.</summary>
+    public IncrementalDecoder CreateDecoder() => new(_first, Settings, keepSpecials: false);
+
+    /// <summary>What a token adds to an answer, as UTF-8; empty for special tokens.</summary>
+    public ReadOnlyMemory<byte> Bytes(int id) => Settings.Names.ContainsKey(id) ? default : _first.Bytes(id);
+
+    private void Append(List<PromptToken> tokens, List<PromptItem.Words> run, bool isFirst)
+    {
+        var text = string.Concat(run.Select(words => words.Text));
+        // Hugging Face's newer tokeniser also reads U+2581 in the text as a space.
+        var encoded = (isFirst ? (Tokenizer)_first : _rest).EncodeToTokens(Settings.Legacy ? text : text.Replace(SentencePieceTokenizer.Space, ' '), out _);
+        var ends = new List<(int End, bool Learned)>();
+        foreach (var words in run)
+        {
+            ends.Add(((ends.Count == 0 ? 0 : ends[^1].End) + words.Text.Length, words.Learned));
+        }
+
+        foreach (var token in encoded)
+        {
+            var (start, end) = (token.Offset.Start.Value, token.Offset.End.Value);
+            var learned = ends.First(part => start < part.End || part.End == text.Length).Learned;
+            var learnedAtEnd = ends.First(part => end <= part.End).Learned;
+            if (end > start && learned != learnedAtEnd)
+            {
+                throw new InvalidOperationException($"The token \"{token.Value}\" lies across the border of learned text at character {start} of \"{text}\".");
+            }
+
+            tokens.Add(new PromptToken(token.Id, -1, learned));
+        }
+    }
+}
