@@ -1,4 +1,5 @@
 using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Grpc;
 using LlavaCluster.Gateway.Http;
 using LlavaCluster.Gateway.Http.Chat;
 using LlavaCluster.Gateway.Images;
@@ -24,7 +25,7 @@ public static class GatewayRegistration
         services.AddRouting();
         services.AddMetrics();
         services.AddSingleton<GatewayInstruments>();
-        return services.AddAccess().AddTurns().AddHttpSurface();
+        return services.AddAccess().AddTurns().AddHttpSurface().AddGrpcSurface(options);
     }
 
     private static IServiceCollection AddAccess(this IServiceCollection services)
@@ -53,5 +54,17 @@ public static class GatewayRegistration
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<CompletionStream>();
         return services.AddSingleton<ChatCompletionsEndpoint>();
+    }
+
+    private static IServiceCollection AddGrpcSurface(this IServiceCollection services, GatewayOptions options)
+    {
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = options.MaxBodyBytes;
+            grpc.Interceptors.Add<GrpcEdge>();
+        });
+        services.AddGrpcReflection();
+        services.AddGrpcHealthChecks().AddCheck<AccessHealth>("gateway");
+        return services;
     }
 }

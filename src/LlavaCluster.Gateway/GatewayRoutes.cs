@@ -1,4 +1,5 @@
 using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Grpc;
 using LlavaCluster.Gateway.Http;
 using LlavaCluster.Gateway.Http.Chat;
 using Microsoft.AspNetCore.Builder;
@@ -18,6 +19,7 @@ public static class GatewayRoutes
         app.UseMiddleware<RequestEdge>();
         app.UseMiddleware<AccessMiddleware>();
         MapOpenAi(app);
+        MapGrpc(app);
         return app;
     }
 
@@ -30,5 +32,16 @@ public static class GatewayRoutes
         var chat = app.Services.GetRequiredService<ChatCompletionsEndpoint>();
         app.MapPost("/v1/chat/completions", chat.PostAsync);
         app.MapGet("/v1/chat/completions/{id}/events", chat.ResumeAsync);
+    }
+
+    private static void MapGrpc(WebApplication app)
+    {
+        app.MapGrpcService<ChatService>();
+        app.MapGrpcService<ConversationsService>();
+        app.MapGrpcService<ModelsService>();
+        app.MapGrpcService<TenantsService>().WithMetadata(new RequiresScope(Scopes.Admin));
+        app.MapGrpcReflectionService();
+        // Probes have no key, and serving or not is all it says.
+        app.MapGrpcHealthChecksService().AllowAnonymous();
     }
 }

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Net;
 using LlavaCluster.Abstractions.Workers;
+using Grpc.Net.Client;
 using LlavaCluster.Storage.Objects;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -44,7 +46,7 @@ internal sealed class GatewayServer : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     public static async Task<GatewayServer> StartAsync(
-        Action<GatewayOptions>? configure = null, Func<FakeGrains, Task>? prepare = null, Action<IServiceCollection>? services = null, string url = "http://127.0.0.1:0")
+        Action<GatewayOptions>? configure = null, Func<FakeGrains, Task>? prepare = null, Action<IServiceCollection>? services = null, string address = "127.0.0.1")
     {
         var options = new GatewayOptions();
         configure?.Invoke(options);
@@ -58,14 +60,13 @@ internal sealed class GatewayServer : IAsyncDisposable
         var logs = new RecordedLogs();
         var folder = Directory.CreateTempSubdirectory("llava-gateway-").FullName;
         var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Trace);
         builder.Services.AddSingleton<IGrainFactory>(grains);
         builder.Services.AddSingleton<IModelCatalog>(new OneModel());
         builder.Services.AddSingleton<IObjectStore>(new DirectoryObjectStore(folder));
         services?.Invoke(builder.Services);
         builder.Services.AddLlavaGateway(options);
-        builder.WebHost.UseUrls(url);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(new IPEndPoint(IPAddress.Parse(address), 0)));
         var app = builder.Build();
         app.MapLlavaGateway();
         try
@@ -81,6 +82,8 @@ internal sealed class GatewayServer : IAsyncDisposable
 
         return new GatewayServer(app, script, grains, logs, folder);
     }
+
+    public GrpcChannel Grpc() => GrpcChannel.ForAddress(Address);
 
     public HttpClient Http() => new() { BaseAddress = Address };
 

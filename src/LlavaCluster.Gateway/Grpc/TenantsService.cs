@@ -1,0 +1,124 @@
+using System.Collections.Immutable;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Llava.V1;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Gateway.Turns;
+using KeyInfo = Llava.V1.KeyInfo;
+
+namespace LlavaCluster.Gateway.Grpc;
+
+/// <summary>Keys, quotas and usage of tenants, for callers with the admin scope only (the route says so).</summary>
+internal sealed class TenantsService(TenantGrains tenants) : Llava.V1.Tenants.TenantsBase
+{
+    private const int MostLabel = 100;
+    private const double MostWeight = 1000;
+
+    public override async Task<CreateKeyResponse> CreateKey(CreateKeyRequest request, ServerCallContext context)
+    {
+        var checks = new FieldChecks();
+        var tenant = Tenant(request.Tenant, checks);
+        checks.Length("label", request.Label, MostLabel);
+        checks.WellFormed("label", request.Label);
+        foreach (var scope in request.Scopes.Where(scope => !Scopes.All.Contains(scope)))
+        {
+            checks.Fail("scopes", $"must hold only {string.Join(", ", Scopes.All)}; held \"{(scope.Length <= 20 ? scope : scope[..20])}\".");
+        }
+
+        ChatService.Throw(checks);
+        ImmutableArray<string> scopes = request.Scopes.Count == 0 ? [Scopes.Chat] : [.. request.Scopes.Distinct()];
+        var created = await tenants.Tenant(tenant).CreateKeyAsync(request.Label, scopes, context.CancellationToken);
+        return new CreateKeyResponse { Info = Info(created.Info), ApiKey = created.ApiKey };
+    }
+
+    public override async Task<ListKeysResponse> ListKeys(ListKeysRequest request, ServerCallContext context)
+    {
+        var response = new ListKeysResponse();
+        response.Keys.AddRange((await Known(request.Tenant).KeysAsync(context.CancellationToken)).Select(Info));
+        return response;
+    }
+
+    public override async Task<RevokeKeyResponse> RevokeKey(RevokeKeyRequest request, ServerCallContext context) =>
+        new() { Revoked = await Known(request.Tenant).RevokeKeyAsync(request.KeyId, context.CancellationToken) };
+
+    public override async Task<SetQuotaResponse> SetQuota(SetQuotaRequest request, ServerCallContext context)
+    {
+        var checks = new FieldChecks();
+        var tenant = Tenant(request.Tenant, checks);
+        var quota = request.Quota ?? new Quota();
+        var valid = new TenantQuota
+        {
+            RequestsPerMinute = quota.HasRequestsPerMinute ? checks.Range("quota.requests_per_minute", quota.RequestsPerMinute, 0, int.MaxValue) : null,
+            TokensPerMinute = quota.HasTokensPerMinute ? checks.Range("quota.tokens_per_minute", quota.TokensPerMinute, 0, int.MaxValue) : null,
+            ConcurrentTurns = quota.HasConcurrentTurns ? checks.Range("quota.concurrent_turns", quota.ConcurrentTurns, 0, int.MaxValue) : null,
+            Weight = quota.HasWeight ? checks.Range("quota.weight", quota.Weight, 0, MostWeight, open: true) : 1,
+        };
+        ChatService.Throw(checks);
+        await tenants.Tenant(tenant).SetQuotaAsync(valid, context.CancellationToken);
+        return new SetQuotaResponse();
+    }
+
+    public override async Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context)
+    {
+        var usage = await Known(request.Tenant).UsageAsync(context.CancellationToken);
+        return new GetUsageResponse
+        {
+            Quota = Write(usage.Quota),
+            RunningTurns = usage.RunningTurns,
+            Turns = usage.Turns,
+            PromptTokens = usage.PromptTokens,
+            ImageTokens = usage.ImageTokens,
+            CompletionTokens = usage.CompletionTokens,
+        };
+    }
+
+    private static TenantId Tenant(string name, FieldChecks checks)
+    {
+        if (TenantId.TryParse(name, out var tenant))
+        {
+            return tenant.Value;
+        }
+
+        checks.Fail("tenant", "must be 1 to 64 of a-z, 0-9, '-', '_'.");
+        return TenantId.Default;
+    }
+
+    private ITenantGrain Known(string name)
+    {
+        var checks = new FieldChecks();
+        var tenant = Tenant(name, checks);
+        ChatService.Throw(checks);
+        return tenants.Tenant(tenant);
+    }
+
+    private static KeyInfo Info(Abstractions.Tenants.KeyInfo info)
+    {
+        var written = new KeyInfo { KeyId = info.KeyId, Label = info.Label, CreatedAt = Timestamp.FromDateTimeOffset(info.CreatedAt) };
+        written.Scopes.AddRange(info.Scopes);
+        return written;
+    }
+
+    private static Quota Write(TenantQuota quota)
+    {
+        var written = new Quota { Weight = quota.Weight };
+        if (quota.RequestsPerMinute is { } requests)
+        {
+            written.RequestsPerMinute = requests;
+        }
+
+        if (quota.TokensPerMinute is { } tokens)
+        {
+            written.TokensPerMinute = tokens;
+        }
+
+        if (quota.ConcurrentTurns is { } turns)
+        {
+            written.ConcurrentTurns = turns;
+        }
+
+        return written;
+    }
+}
