@@ -4,6 +4,7 @@ using LlavaCluster.Cli.Commands;
 var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
 {
     ModelsCommand.Create(),
+    TrainCommand.Create(),
 };
 
 return await root.Parse(args).InvokeAsync();

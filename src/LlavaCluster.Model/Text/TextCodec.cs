@@ -32,6 +32,14 @@ public sealed class TextCodec
     public static TextCodec Load(string folder, LlavaConfig config) =>
         new(SentencePieceTokenizer.Read(Path.Combine(folder, "tokenizer.model")), TokenizerSettings.Read(folder, config), config.ImageTokenId);
 
+    /// <summary>For a model that is being made: a SentencePiece file and the specials of the config, in the newer (not legacy) way.</summary>
+    public static TextCodec ForTraining(string tokenizer, LlavaConfig config)
+    {
+        var added = new Dictionary<string, int>(StringComparer.Ordinal) { ["<unk>"] = 0, ["<s>"] = config.BosTokenId, ["</s>"] = config.EosTokenIds[0], ["<image>"] = config.ImageTokenId };
+        var settings = new TokenizerSettings { Legacy = false, Beginning = config.BosTokenId, Added = added, Names = added.ToDictionary(entry => entry.Value, entry => entry.Key) };
+        return new TextCodec(SentencePieceTokenizer.Read(tokenizer), settings, config.ImageTokenId);
+    }
+
     /// <summary>The prompt's tokens, the beginning of sequence in front where the model wants one. A picture is one token here; its features are counted elsewhere.</summary>
     /// <exception cref="InvalidOperationException">A token holds both learned and other text, so that no label is right.</exception>
     public IReadOnlyList<PromptToken> Encode(IReadOnlyList<PromptItem> items)

@@ -1,0 +1,44 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using LlavaCluster.Training.Presets;
+using LlavaCluster.Training.Runs;
+using LlavaCluster.Training.Scenes;
+using Spectre.Console;
+
+namespace LlavaCluster.Cli.Commands;
+
+/// <summary><c>llava train</c>: runs a preset on this machine.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var preset = new Option<string>("--preset") { Required = true, Description = "What to train: scenes." };
+        preset.AcceptOnlyFromAmong("scenes");
+        var folder = new Option<string>("--out") { Required = true, Description = "The model folder to write." };
+        var work = new Option<string>("--work") { DefaultValueFactory = _ => "scenes-work", Description = "Checkpoints; a run with the same folder goes on where it was." };
+        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
+        var command = new Command("train", "Train a model.") { preset, folder, work, threads };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
+            return RunScenes(artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), cancellationToken);
+        });
+        return command;
+    }
+
+    private static int RunScenes(ArtworkLibrary artwork, string folder, string work, int threads, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true; // the phase saves its checkpoint first
+            stop.Cancel();
+        });
+        var complete = new ScenesTraining(new ScenesRecipe(), artwork, work, threads, TimeProvider.System).Run(folder, Print, stop.Token);
+        AnsiConsole.WriteLine(complete ? $"Written to {folder}." : $"Stopped; run the same command to go on from {work}.");
+        return complete ? 0 : 130;
+    }
+
+    private static void Print(TrainingProgress at) => AnsiConsole.WriteLine(
+        $"{at.Phase,-12} step {at.Step}/{at.Steps}  loss {at.Loss:0.0000}  lr {at.LearningRate:0.0e+0}  {at.SamplesPerSecond:0} samples/s  {at.TermsPerSecond:0} tokens/s  {at.Elapsed:h\\:mm\\:ss} elapsed, {at.Remaining:h\\:mm\\:ss} left");
+}

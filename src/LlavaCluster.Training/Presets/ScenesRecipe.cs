@@ -1,0 +1,56 @@
+using LlavaCluster.Model.Config;
+using LlavaCluster.Training.Runs;
+
+namespace LlavaCluster.Training.Presets;
+
+/// <summary>
+/// The small LLaVA this repository ships: its shape and how long each phase learns. A CLIP-like tower at 112 pixels with patches of 14 (64 features a picture), the
+/// two-layer projector of LLaVA-1.5 and a LLaMA of five layers: under 8 million parameters, so that bfloat16 weights stay under 16 MB.
+/// </summary>
+public sealed record ScenesRecipe
+{
+    public const int ImageSize = 112;
+    public const int PatchSize = 14;
+
+    public int VocabularySize { get; init; } = 900;
+
+    public long EncoderSteps { get; init; } = 7500;
+
+    public long LanguageSteps { get; init; } = 1200;
+
+    public long ProjectorSteps { get; init; } = 500;
+
+    public long InstructionSteps { get; init; } = 5000;
+
+    public int SamplesPerStep { get; init; } = 32;
+
+    /// <summary>Share of conversations whose first question comes before the picture; the paper draws it even, but every reader of this model puts the picture first.</summary>
+    public double QuestionFirst { get; init; } = 0.1;
+
+    /// <summary>Chooses scenes and weights.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <param name="pieces">Size of the tokeniser; the picture and padding tokens follow it, and rows are padded to a multiple of 64.</param>
+    public static LlavaConfig Config(int pieces) => new()
+    {
+        Family = ModelFamily.Llava15,
+        Vision = new VisionConfig { Hidden = 256, Intermediate = 640, Layers = 6, Heads = 4, ImageSize = ImageSize, PatchSize = PatchSize, Activation = Activation.Gelu },
+        Text = new TextConfig
+        {
+            VocabSize = (pieces + 2 + 63) / 64 * 64, Hidden = 256, Intermediate = 704, Layers = 5, Heads = 4, KvHeads = 4, HeadDim = 64, MaxPositions = 2048, RmsNormEpsilon = 1e-5,
+        },
+        Projector = new ProjectorConfig(2),
+        ImageTokenId = pieces,
+        PadTokenId = pieces + 1,
+        FeatureLayers = [5],
+        FeatureSelect = FeatureSelect.Patch,
+    };
+
+    public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
+
+    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = SamplesPerStep, LearningRate = 2e-3 };
+
+    public PhaseOptions Projector => new() { Name = "projector", Steps = ProjectorSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
+
+    public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
+}

@@ -1,0 +1,106 @@
+using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Layers;
+using LlavaCluster.Model.Text;
+using LlavaCluster.Model.Weights;
+using LlavaCluster.Training.Data;
+using LlavaCluster.Training.Objectives;
+using LlavaCluster.Training.Precision;
+using LlavaCluster.Training.Replicas;
+using LlavaCluster.Training.Runs;
+using LlavaCluster.Training.Scenes;
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Training.Presets;
+
+/// <summary>
+/// Trains the shipped model from the artwork packages to a Hugging Face folder, in the paper's order: a tower and a language model of our own in place of CLIP and
+/// Vicuna, then the projector alone, then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
+/// on where it was. Blocks its thread, which becomes the training thread.
+/// </summary>
+/// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
+/// <param name="replicas">Threads that compute.</param>
+public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time)
+{
+    private const int CorpusScenes = 3000;
+
+    private readonly SceneRenderer _renderer = new(artwork);
+    private readonly RuleTeacher _teacher = new(artwork.Classes);
+    private readonly bool _autocast = Autocast.IsSupported;
+
+    /// <param name="folder">Where the model is written when the last phase has begun, and again at its end.</param>
+    /// <returns>Whether the run is complete.</returns>
+    public bool Run(string folder, Action<TrainingProgress> report, CancellationToken cancellationToken)
+    {
+        set_num_threads(1);
+        _ = MatmulPrecision.TryAllowBFloat16();
+        Directory.CreateDirectory(work);
+        var tokenizer = Tokenizer();
+        var pieces = SentencePieceTokenizer.Read(tokenizer).Count;
+        var config = ScenesRecipe.Config(pieces);
+        var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
+        return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), IsTowerOrHead)
+            && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), IsLanguage)
+            && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector)
+            && LearnTokens(recipe.Instruction, [recipe.Projector], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name))
+            && Export();
+
+        bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> trains) =>
+            Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), trains);
+
+        bool Learn<TBatch>(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains) =>
+            Complete(phase) || RunPhase(config, phase, after, prepare, create, trains, report, cancellationToken);
+
+        bool Export()
+        {
+            Write(folder, config, tokenizer);
+            return true;
+        }
+    }
+
+    private static bool IsTowerOrHead(string name) => name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("dense_head.", StringComparison.Ordinal);
+
+    private static bool IsLanguage(string name) => name.StartsWith("language_model.", StringComparison.Ordinal) || name.StartsWith("lm_head.", StringComparison.Ordinal);
+
+    private static bool IsProjector(string name) => name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
+
+    private string File(PhaseOptions phase) => Path.Combine(work, phase.Name + ".safetensors");
+
+    private bool Complete(PhaseOptions phase)
+    {
+        if (!System.IO.File.Exists(File(phase)))
+        {
+            return false;
+        }
+
+        using var file = SafetensorsFile.Open(File(phase));
+        return PhaseCheckpoint.StepOf(file) >= phase.Steps;
+    }
+
+    private bool RunPhase<TBatch>(
+        LlavaConfig config, PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains,
+        Action<TrainingProgress> report, CancellationToken cancellationToken)
+    {
+        using var weights = new CheckpointSource([.. after.Select(File)], new WeightInitializer(config, recipe.Seed, CPU));
+        using var group = new ReplicaGroup<TBatch>(create, weights, replicas, trains);
+        return new Phase<TBatch>(group, prepare, phase, time).Run(File(phase), report, cancellationToken);
+    }
+
+    private string Tokenizer()
+    {
+        var file = Path.Combine(work, "tokenizer.model");
+        if (!System.IO.File.Exists(file))
+        {
+            var model = SentencePieceTrainer.Train(SceneSamples.Corpus(_renderer, _teacher, recipe, CorpusScenes), recipe.VocabularySize);
+            System.IO.File.WriteAllBytes(file + ".new", model);
+            System.IO.File.Move(file + ".new", file, overwrite: true);
+        }
+
+        return file;
+    }
+
+    private void Write(string folder, LlavaConfig config, string tokenizer)
+    {
+        using var weights = SafetensorsFile.Open(File(recipe.Instruction));
+        ModelFolderWriter.Write(folder, config, planned => weights.View(planned.Name), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, pad: true);
+    }
+}
