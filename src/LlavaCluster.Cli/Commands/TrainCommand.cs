@@ -17,16 +17,24 @@ internal static class TrainCommand
         var folder = new Option<string>("--out") { Required = true, Description = "The model folder to write." };
         var work = new Option<string>("--work") { DefaultValueFactory = _ => "scenes-work", Description = "Checkpoints; a run with the same folder goes on where it was." };
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
-        var command = new Command("train", "Train a model.") { preset, folder, work, threads };
+        var scale = new Option<double>("--scale") { DefaultValueFactory = _ => 1, Description = "Share of the recipe's steps, for a shorter and worse run; greater than 0." };
+        scale.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= 100))
+            {
+                result.AddError($"--scale must be greater than 0 and at most 100; was {result.Tokens[0].Value}.");
+            }
+        });
+        var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
-            return RunScenes(artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), cancellationToken);
+            return RunScenes(new ScenesRecipe().Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), cancellationToken);
         });
         return command;
     }
 
-    private static int RunScenes(ArtworkLibrary artwork, string folder, string work, int threads, CancellationToken cancellationToken)
+    private static int RunScenes(ScenesRecipe recipe, ArtworkLibrary artwork, string folder, string work, int threads, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
@@ -34,7 +42,7 @@ internal static class TrainCommand
             context.Cancel = true; // the phase saves its checkpoint first
             stop.Cancel();
         });
-        var complete = new ScenesTraining(new ScenesRecipe(), artwork, work, threads, TimeProvider.System).Run(folder, Print, stop.Token);
+        var complete = new ScenesTraining(recipe, artwork, work, threads, TimeProvider.System).Run(folder, Print, stop.Token);
         AnsiConsole.WriteLine(complete ? $"Written to {folder}." : $"Stopped; run the same command to go on from {work}.");
         return complete ? 0 : 130;
     }

@@ -46,6 +46,12 @@ public sealed record ScenesRecipe
         FeatureSelect = FeatureSelect.Patch,
     };
 
+    /// <summary>The same recipe with every phase shorter or longer.</summary>
+    public ScenesRecipe Scale(double share) => this with
+    {
+        EncoderSteps = Scaled(EncoderSteps, share), LanguageSteps = Scaled(LanguageSteps, share), ProjectorSteps = Scaled(ProjectorSteps, share), InstructionSteps = Scaled(InstructionSteps, share),
+    };
+
     public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
 
     public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = SamplesPerStep, LearningRate = 2e-3 };
@@ -53,4 +59,6 @@ public sealed record ScenesRecipe
     public PhaseOptions Projector => new() { Name = "projector", Steps = ProjectorSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 
     public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
+
+    private static long Scaled(long steps, double share) => Math.Max(1, (long)Math.Round(steps * share));
 }
