@@ -1,4 +1,5 @@
 using LlavaCluster.Model;
+using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Language;
 using static TorchSharp.torch;
 
@@ -29,6 +30,13 @@ internal sealed class ParityContext(ParityFolder folder, LlavaModel model)
         return Network.Forward(cat([.. sequences], 0), positions, new PackedAttention(lengths), adapters, probe);
     }
 
+    /// <summary>How many features one of the prompt's pictures takes.</summary>
+    public int Features(ParityPrompt prompt, int picture)
+    {
+        var config = Network.Config;
+        return prompt.ImageSizes.Count == 0 ? config.TokensPerTile : Layout(prompt.ImageSizes[picture]).Tokens(config.TokensPerTile);
+    }
+
     private Tensor Features(ParityPrompt prompt, Tensor pixels, Model.Adapters.AdapterBatch? adapters)
     {
         var images = new Tensor[prompt.Images.Count];
@@ -42,5 +50,5 @@ internal sealed class ParityContext(ParityFolder folder, LlavaModel model)
         return cat(images, 0);
     }
 
-    public Model.Vision.TileLayout Layout((int Height, int Width) size) => throw new InvalidOperationException($"{size}");
+    public Model.Vision.TileLayout Layout((int Height, int Width) size) => AnyresGrid.Layout(Network.Config, size.Height, size.Width);
 }

@@ -22,11 +22,17 @@ internal sealed class ParityFolder(string path)
 
     public JsonElement Json(string file) => ReadJson(Expected(file));
 
-    public string Image(string name)
+    /// <summary>The pictures' names, in the file's order.</summary>
+    public IEnumerable<string> Images => ReadJson(ImageFile("images.json")).EnumerateObject().Select(image => image.Name);
+
+    public byte[] ImageBytes(string name) => File.ReadAllBytes(ImageFile(ReadJson(ImageFile("images.json")).GetProperty(name).GetProperty("file").GetString()!));
+
+    public SafetensorsFile? DecodedImages => File.Exists(ImageFile("decoded_rgb.safetensors")) ? SafetensorsFile.Open(ImageFile("decoded_rgb.safetensors")) : null;
+
+    private string ImageFile(string name)
     {
-        var folder = System.IO.Path.Combine(Path, "images");
-        folder = Directory.Exists(folder) ? folder : System.IO.Path.Combine(Path, "..", "images");
-        return System.IO.Path.Combine(folder, ReadJson(System.IO.Path.Combine(folder, "images.json")).GetProperty(name).GetProperty("file").GetString()!);
+        var own = System.IO.Path.Combine(Path, "images");
+        return System.IO.Path.Combine(Directory.Exists(own) ? own : System.IO.Path.Combine(Path, "..", "images"), name);
     }
 
     private string Expected(string file) => System.IO.Path.Combine(Path, "expected", file);

@@ -23,6 +23,9 @@ public sealed class TextCodec
 
     public int ImageTokenId { get; }
 
+    /// <summary>Whether every text after a special token begins with a space of its own, as older LlamaTokenizers have it.</summary>
+    public bool IsLegacy => Settings.Legacy;
+
     /// <summary>Ids below this have a piece or a name; the model's rows beyond are padding and never drawn.</summary>
     public int Count => Math.Max(_first.Count, Settings.Added.Count == 0 ? 0 : Settings.Added.Values.Max() + 1);
 

@@ -1,0 +1,14 @@
+namespace LlavaCluster.Model.Imaging;
+
+/// <summary>What a picture may be before its pixels are decoded.</summary>
+public sealed record ImageLimits
+{
+    /// <summary>Most bytes of the file. Default: 20 MiB.</summary>
+    public long MaxBytes { get; init; } = 20 << 20;
+
+    /// <summary>Most pixels. Default: 25 million.</summary>
+    public long MaxPixels { get; init; } = 25_000_000;
+
+    /// <summary>Longest side in pixels. Default: 16,384.</summary>
+    public int MaxSide { get; init; } = 16_384;
+}
