@@ -2,6 +2,9 @@ using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Grpc;
 using LlavaCluster.Gateway.Http;
 using LlavaCluster.Gateway.Http.Chat;
+using LlavaCluster.Gateway.Http.Conversations;
+using LlavaCluster.Gateway.Http.Files;
+using LlavaCluster.Gateway.Http.Responses;
 using LlavaCluster.Gateway.Images;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Telemetry;
@@ -53,6 +56,11 @@ public static class GatewayRegistration
         services.AddSingleton<BodyReader>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<CompletionStream>();
+        services.AddSingleton<ResponseTargets>();
+        services.AddSingleton<ResponseStream>();
+        services.AddSingleton<ResponsesEndpoint>();
+        services.AddSingleton<ConversationsEndpoint>();
+        services.AddSingleton<FilesEndpoint>();
         return services.AddSingleton<ChatCompletionsEndpoint>();
     }
 

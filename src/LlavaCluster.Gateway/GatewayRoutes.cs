@@ -2,6 +2,10 @@ using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Grpc;
 using LlavaCluster.Gateway.Http;
 using LlavaCluster.Gateway.Http.Chat;
+using LlavaCluster.Gateway.Http.Conversations;
+using LlavaCluster.Gateway.Http.Files;
+using LlavaCluster.Gateway.Http.Responses;
+using LlavaCluster.Gateway.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -19,7 +23,9 @@ public static class GatewayRoutes
         app.UseMiddleware<RequestEdge>();
         app.UseMiddleware<AccessMiddleware>();
         MapOpenAi(app);
+        MapConversations(app);
         MapGrpc(app);
+        WebPage.Map(app);
         return app;
     }
 
@@ -32,6 +38,27 @@ public static class GatewayRoutes
         var chat = app.Services.GetRequiredService<ChatCompletionsEndpoint>();
         app.MapPost("/v1/chat/completions", chat.PostAsync);
         app.MapGet("/v1/chat/completions/{id}/events", chat.ResumeAsync);
+    }
+
+    private static void MapConversations(WebApplication app)
+    {
+        var responses = app.Services.GetRequiredService<ResponsesEndpoint>();
+        app.MapPost("/v1/responses", responses.PostAsync);
+        app.MapGet("/v1/responses/{id}", responses.GetAsync);
+        app.MapDelete("/v1/responses/{id}", responses.DeleteAsync);
+        app.MapPost("/v1/responses/{id}/cancel", responses.CancelAsync);
+
+        var conversations = app.Services.GetRequiredService<ConversationsEndpoint>();
+        app.MapPost("/v1/conversations", conversations.CreateAsync);
+        app.MapGet("/v1/conversations/{id}", conversations.GetAsync);
+        app.MapDelete("/v1/conversations/{id}", conversations.DeleteAsync);
+        app.MapGet("/v1/conversations/{id}/items", conversations.ItemsAsync);
+        app.MapGet("/v1/conversations/{id}/turns", conversations.TurnsAsync);
+
+        var files = app.Services.GetRequiredService<FilesEndpoint>();
+        app.MapPost("/v1/files", files.PostAsync);
+        app.MapGet("/v1/files/{id}", files.GetAsync);
+        app.MapGet("/v1/files/{id}/content", files.ContentAsync);
     }
 
     private static void MapGrpc(WebApplication app)

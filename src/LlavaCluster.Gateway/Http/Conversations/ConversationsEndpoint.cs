@@ -1,0 +1,131 @@
+using System.Text.Json.Nodes;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Http.Responses;
+using LlavaCluster.Gateway.Turns;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Http.Conversations;
+
+/// <summary>/v1/conversations: naming, reading and deleting what /v1/responses writes.</summary>
+internal sealed class ConversationsEndpoint(TurnRunner turns, TimeProvider time)
+{
+    /// <summary>Names a conversation. It exists, and can be read, from its first response on.</summary>
+    public Task CreateAsync(HttpContext context) => WriteAsync(context, Conversation(ConversationKey.New(context.Caller().Tenant), time.GetUtcNow()));
+
+    public Task GetAsync(HttpContext context, string id) => WithHistoryAsync(context, id, (key, history) => Conversation(key, history.CreatedAt));
+
+    /// <summary>The messages of the branch that ends with the latest turn, oldest first.</summary>
+    public Task ItemsAsync(HttpContext context, string id) => WithHistoryAsync(context, id, (_, history) =>
+    {
+        var items = new JsonArray();
+        foreach (var view in Branch(history))
+        {
+            AddItems(items, view);
+        }
+
+        return new JsonObject
+        {
+            ["object"] = "list",
+            ["data"] = items,
+            ["first_id"] = items.Count > 0 ? items[0]!["id"]!.DeepClone() : null,
+            ["last_id"] = items.Count > 0 ? items[^1]!["id"]!.DeepClone() : null,
+            ["has_more"] = false,
+        };
+    });
+
+    /// <summary>Every turn with its parent, in the order they began: the whole tree, for a page that shows branches.</summary>
+    public Task TurnsAsync(HttpContext context, string id) => WithHistoryAsync(context, id, (key, history) =>
+    {
+        var list = new JsonArray();
+        foreach (var view in history.Turns)
+        {
+            var input = new JsonArray();
+            foreach (var message in view.Request.Messages)
+            {
+                input.Add(InputItem(view, message, input.Count));
+            }
+
+            list.Add(new JsonObject { ["response"] = ResponseJson.OfView(key, view), ["input"] = input, ["text"] = view.Answers is [var answer, ..] ? answer.Text : "" });
+        }
+
+        return new JsonObject { ["object"] = "list", ["data"] = list };
+    });
+
+    public async Task DeleteAsync(HttpContext context, string id)
+    {
+        var known = ResponseTargets.TryParseConversation(context.Caller().Tenant, id, out var key);
+        if (known && await turns.DeleteAsync(key, context.RequestAborted))
+        {
+            await WriteAsync(context, new JsonObject { ["id"] = id, ["object"] = "conversation.deleted", ["deleted"] = true });
+            return;
+        }
+
+        await ErrorWriter.WriteAsync(context, ResumePoint.Unknown("conversation"));
+    }
+
+    private static JsonObject Conversation(ConversationKey key, DateTimeOffset createdAt) => new()
+    {
+        ["id"] = ResponseTargets.ConversationId(key),
+        ["object"] = "conversation",
+        ["created_at"] = createdAt.ToUnixTimeSeconds(),
+        ["metadata"] = new JsonObject(),
+    };
+
+    private static List<TurnView> Branch(ConversationHistory history)
+    {
+        var byId = history.Turns.ToDictionary(view => view.Request.TurnId);
+        var branch = new List<TurnView>();
+        for (var at = history.Turns[^1]; at is not null; at = at.Request.Parent is { } parent ? byId.GetValueOrDefault(parent) : null)
+        {
+            branch.Insert(0, at);
+        }
+
+        return branch;
+    }
+
+    private static void AddItems(JsonArray items, TurnView view)
+    {
+        var index = 0;
+        foreach (var message in view.Request.Messages)
+        {
+            items.Add(InputItem(view, message, index++));
+        }
+
+        if (view.Answers is [var answer, ..])
+        {
+            items.Add(ResponseJson.Message(view.Request.TurnId, answer.Text, view.Completed ? "completed" : "incomplete"));
+        }
+    }
+
+    private static JsonObject InputItem(TurnView view, ChatMessage message, int index)
+    {
+        var content = new JsonArray();
+        foreach (var part in message.Parts)
+        {
+            content.Add(part.Image is { } image
+                ? new JsonObject { ["type"] = "input_image", ["file_id"] = $"file-{image.Value}", ["detail"] = "auto" }
+                : new JsonObject { ["type"] = message.Role == ChatRole.Assistant ? "output_text" : "input_text", ["text"] = part.Text });
+        }
+
+        return new JsonObject
+        {
+            ["id"] = $"{ResponseJson.MessageId(view.Request.TurnId)}_{index}",
+            ["type"] = "message",
+            ["status"] = "completed",
+            ["role"] = message.Role.ToString().ToLowerInvariant(),
+            ["content"] = content,
+        };
+    }
+
+    private static Task WriteAsync(HttpContext context, JsonObject body) => context.Response.WriteAsJsonAsync(body, Json.Options, context.RequestAborted);
+
+    private async Task WithHistoryAsync(HttpContext context, string id, Func<ConversationKey, ConversationHistory, JsonObject> write)
+    {
+        var known = ResponseTargets.TryParseConversation(context.Caller().Tenant, id, out var key);
+        var history = known ? await turns.HistoryAsync(key, context.RequestAborted) : null;
+        await (history is null ? ErrorWriter.WriteAsync(context, ResumePoint.Unknown("conversation")) : WriteAsync(context, write(key, history)));
+    }
+}

@@ -1,0 +1,86 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Turns;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Http.Responses;
+
+/// <summary>
+/// A turn as OpenAI's response events. Numbers are a function of the turn alone: four opening events, then one number for each of the turn's events,
+/// then the closing ones. A stream that goes on after a number replays the turn from the grain's buffer and leaves out what was seen.
+/// </summary>
+internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, TimeProvider time)
+{
+    private const int OpeningEvents = 4;
+
+    public async Task WriteAsync(HttpContext context, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, IAsyncEnumerable<TurnEvent>? events = null)
+    {
+        var writer = new SseWriter(context, options, time);
+        writer.Start();
+        var stream = new Stream(writer, key, turn, createdAt, after, context.RequestAborted);
+        await stream.OpenAsync();
+        await writer.PumpAsync(events ?? turns.FollowAsync(key, turn.TurnId, 0, context.RequestAborted), stream.OnEventAsync, context.RequestAborted);
+    }
+
+    private sealed class Stream(SseWriter writer, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, CancellationToken cancellationToken)
+    {
+        private readonly StringBuilder _text = new();
+        private readonly string _item = ResponseJson.MessageId(turn.TurnId);
+        private FinishReason? _finish;
+        private long _number = -1;
+
+        public async Task OpenAsync()
+        {
+            await SendAsync("response.created", new JsonObject { ["response"] = Snapshot(null, null, null) });
+            await SendAsync("response.in_progress", new JsonObject { ["response"] = Snapshot(null, null, null) });
+            await SendAsync("response.output_item.added", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, "", "in_progress") });
+            await SendAsync("response.content_part.added", Part(new JsonObject { ["part"] = ResponseJson.Part("") }));
+        }
+
+        public async Task OnEventAsync(TurnEvent step)
+        {
+            _number = OpeningEvents + step.Sequence - 2;
+            _finish = step.Finish ?? _finish;
+            if (step.Text.Length > 0)
+            {
+                _text.Append(step.Text);
+                await SendAsync("response.output_text.delta", Part(new JsonObject { ["delta"] = step.Text, ["logprobs"] = ResponseJson.Logprobs(step) }));
+            }
+
+            if (step.Completed)
+            {
+                _number = OpeningEvents + step.Sequence - 1;
+                await CloseAsync(step);
+            }
+        }
+
+        private async Task CloseAsync(TurnEvent last)
+        {
+            var text = _text.ToString();
+            var status = ResponseJson.Status(_finish ?? FinishReason.Stop, last.Failure);
+            await SendAsync("response.output_text.done", Part(new JsonObject { ["text"] = text, ["logprobs"] = new JsonArray() }));
+            await SendAsync("response.content_part.done", Part(new JsonObject { ["part"] = ResponseJson.Part(text) }));
+            await SendAsync("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, text, status) });
+            var name = status is "failed" or "incomplete" ? status : "completed";
+            await SendAsync($"response.{name}", new JsonObject { ["response"] = Snapshot(_finish ?? FinishReason.Stop, last.Usage, last.Failure) });
+        }
+
+        private JsonObject Snapshot(FinishReason? finish, TokenUsage? usage, ChatFailure? failure) =>
+            ResponseJson.Response(key, turn, createdAt, _text.ToString(), finish, usage, failure);
+
+        private JsonObject Part(JsonObject data)
+        {
+            (data["item_id"], data["output_index"], data["content_index"]) = (_item, 0, 0);
+            return data;
+        }
+
+        private Task SendAsync(string type, JsonObject data)
+        {
+            _number++;
+            (data["type"], data["sequence_number"]) = (type, _number);
+            return _number > after || (after == 0 && _number == 0) ? writer.WriteAsync(data, _number, type, cancellationToken) : Task.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Turns;
+
+namespace LlavaCluster.Gateway.Http.Responses;
+
+/// <summary>Where a response's turn goes: the conversation and the turn it follows.</summary>
+/// <param name="Root">The conversation's first turn; null where there is none yet.</param>
+internal sealed record ResponseTarget(ConversationKey Key, Guid? Parent, TurnView? Root);
+
+/// <summary>Finds the conversation that a request continues, or names a new one.</summary>
+internal sealed class ResponseTargets(TurnRunner turns)
+{
+    private const string ConversationPrefix = "conv_";
+
+    public static string ConversationId(ConversationKey key) => ConversationPrefix + key.Id;
+
+    public static bool TryParseConversation(TenantId tenant, string? id, out ConversationKey key)
+    {
+        var named = ConversationKey.TryCreate(tenant, id is not null && id.StartsWith(ConversationPrefix, StringComparison.Ordinal) ? id[ConversationPrefix.Length..] : null, out var parsed);
+        key = parsed.GetValueOrDefault();
+        return named;
+    }
+
+    public async Task<Outcome<ResponseTarget>> FindAsync(TenantId tenant, ResponseRequest request, CancellationToken cancellationToken)
+    {
+        if (request.PreviousResponseId is { } previous)
+        {
+            var history = TurnIds.TryParseResponse(tenant, previous, out var key, out var parent) ? await turns.HistoryAsync(key, cancellationToken) : null;
+            return history?.Turns.Any(turn => turn.Request.TurnId == parent) == true
+                ? new ResponseTarget(key, parent, history.Turns[0])
+                : new ChatFailure(ChatFailureKind.NotFound, "There is no such response.", "previous_response_id");
+        }
+
+        if (request.ConversationId is { } conversation)
+        {
+            if (!TryParseConversation(tenant, conversation, out var key))
+            {
+                return new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation");
+            }
+
+            var history = request.FromStart ? null : await turns.HistoryAsync(key, cancellationToken);
+            return new ResponseTarget(key, history?.Turns[^1].Request.TurnId, history?.Turns[0]);
+        }
+
+        return new ResponseTarget(ConversationKey.New(tenant), null, null);
+    }
+}
