@@ -1,0 +1,96 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace LlavaCluster.Gateway.Tests.Browser;
+
+/// <summary>
+/// Runs JavaScript clients under node with packages of a cache folder. A machine without node skips the test and says so; a build server never does.
+/// </summary>
+internal static class NodeTools
+{
+    private const string Packages = "openai@6.48.0 playwright-core@1.62.0";
+
+    private static readonly SemaphoreSlim Installing = new(1);
+
+    /// <returns>What the script printed.</returns>
+    public static async Task<string> RunAsync(string script, string[] arguments, CancellationToken cancellationToken)
+    {
+        var folder = await InstallAsync(cancellationToken);
+        var copy = Path.Combine(folder, $"{Guid.NewGuid():n}.mjs");
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "Browser", script), copy);
+        try
+        {
+            return await StartAsync("node", folder, [copy, .. arguments], cancellationToken);
+        }
+        finally
+        {
+            File.Delete(copy);
+        }
+    }
+
+    /// <summary>Where a browser is; skips the test where none is, except on a build server.</summary>
+    public static string Chromium()
+    {
+        string[] names = ["chromium", "chromium-browser", "google-chrome"];
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        var found = folders.SelectMany(folder => names.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+        Missing(found is null, "chromium");
+        return found!;
+    }
+
+    private static async Task<string> InstallAsync(CancellationToken cancellationToken)
+    {
+        await Installing.WaitAsync(cancellationToken);
+        try
+        {
+            var folder = Path.Combine(Path.GetTempPath(), "llava-node-clients");
+            var done = Path.Combine(folder, "installed");
+            if (!File.Exists(done) || await File.ReadAllTextAsync(done, cancellationToken) != Packages)
+            {
+                Directory.CreateDirectory(folder);
+                await StartAsync("npm", folder, ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, .. Packages.Split(' ')], cancellationToken);
+                await File.WriteAllTextAsync(done, Packages, cancellationToken);
+            }
+
+            return folder;
+        }
+        finally
+        {
+            Installing.Release();
+        }
+    }
+
+    private static async Task<string> StartAsync(string program, string folder, string[] arguments, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        Process process;
+        try
+        {
+            process = Process.Start(start)!;
+        }
+        catch (Win32Exception)
+        {
+            Missing(true, program);
+            throw;
+        }
+
+        using (process)
+        {
+            var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+            await process.WaitForExitAsync(cancellationToken);
+            Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}:\n{await errors}\n{await output}");
+            return await output;
+        }
+    }
+
+    private static void Missing(bool missing, string what)
+    {
+        if (missing && Environment.GetEnvironmentVariable("CI") == "true")
+        {
+            Assert.Fail($"{what} is not installed, and a build server must have it.");
+        }
+
+        Assert.SkipWhen(missing, $"{what} is not installed.");
+    }
+}
