@@ -80,7 +80,7 @@ internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, T
         {
             _number++;
             (data["type"], data["sequence_number"]) = (type, _number);
-            return _number > after || (after == 0 && _number == 0) ? writer.WriteAsync(data, _number, type, cancellationToken) : Task.CompletedTask;
+            return _number > after ? writer.WriteAsync(data, _number, type, cancellationToken) : Task.CompletedTask;
         }
     }
 }

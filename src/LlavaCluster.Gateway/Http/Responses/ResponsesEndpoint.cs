@@ -35,7 +35,7 @@ internal sealed class ResponsesEndpoint(BodyReader bodies, RequestValidator vali
             : turns.FollowAsync(key, turn.TurnId, 0, context.RequestAborted);
         if (request.Stream)
         {
-            await streams.WriteAsync(context, key, turn, time.GetUtcNow(), 0, events);
+            await streams.WriteAsync(context, key, turn, time.GetUtcNow(), -1, events);
         }
         else if (request.Background)
         {
@@ -62,7 +62,8 @@ internal sealed class ResponsesEndpoint(BodyReader bodies, RequestValidator vali
         }
         else if (context.Request.Query["stream"] is ["true"])
         {
-            await streams.WriteAsync(context, key, view.Request, view.BegunAt, after);
+            // Without the parameter even the event numbered 0 is new.
+            await streams.WriteAsync(context, key, view.Request, view.BegunAt, context.Request.Query.ContainsKey("starting_after") ? after : -1);
         }
         else
         {
