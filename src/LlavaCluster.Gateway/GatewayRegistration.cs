@@ -16,7 +16,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace LlavaCluster.Gateway;
 
-/// <summary>The gateway as a part of a host that also has a grain factory, an <see cref="IModelCatalog"/> and an <see cref="IObjectStore"/>.</summary>
+/// <summary>The gateway as a part of a host that also has a grain factory, the cluster's tenant stamps, an <see cref="IModelCatalog"/> and an <see cref="IObjectStore"/>.</summary>
 public static class GatewayRegistration
 {
     public static IServiceCollection AddLlavaGateway(this IServiceCollection services, GatewayOptions options)

@@ -3,15 +3,30 @@ using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Hosting.Tenancy;
 
 namespace LlavaCluster.Gateway.Turns;
 
-/// <summary>The only place of the gateway that makes grain keys, always from an authenticated tenant.</summary>
-internal sealed class TenantGrains(IGrainFactory grains)
+/// <summary>
+/// The only place of the gateway that makes grain keys, always from an authenticated tenant, and that stamps calls as that tenant's.
+/// A stamp holds for the asynchronous method that asked for the grain and what it calls.
+/// </summary>
+internal sealed class TenantGrains(IGrainFactory grains, TenantStamps stamps)
 {
-    public IConversationGrain Conversation(ConversationKey key) => grains.GetGrain<IConversationGrain>(key.ToString());
+    public IConversationGrain Conversation(ConversationKey key)
+    {
+        stamps.Stamp(key.Tenant);
+        return grains.GetGrain<IConversationGrain>(key.ToString());
+    }
 
-    public ITenantGrain Tenant(TenantId tenant) => grains.GetGrain<ITenantGrain>(tenant.Value);
+    public ITenantGrain Tenant(TenantId tenant)
+    {
+        stamps.Stamp(tenant);
+        return grains.GetGrain<ITenantGrain>(tenant.Value);
+    }
+
+    /// <summary>Stamps the calling method anew: an iterator loses its stamp whenever it yields.</summary>
+    public void Stamp(TenantId tenant) => stamps.Stamp(tenant);
 
     public Task<ImmutableArray<string>?> VerifyKeyAsync(TenantId tenant, string keyId, ImmutableArray<byte> secretHash, CancellationToken cancellationToken) =>
         Tenant(tenant).VerifyKeyAsync(keyId, secretHash, cancellationToken);

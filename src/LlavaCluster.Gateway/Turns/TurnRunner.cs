@@ -36,20 +36,26 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
         while (true)
         {
             var events = grains.Conversation(key).FollowAsync(turn, seen, cancellationToken).GetAsyncEnumerator(cancellationToken);
-            await using var _ = events;
-            while (await NextAsync(events) is { } step)
+            try
             {
-                if (step.Sequence <= seen && !step.Completed)
+                while (await NextAsync(key.Tenant, events) is { } step)
                 {
-                    continue;
-                }
+                    if (step.Sequence <= seen && !step.Completed)
+                    {
+                        continue;
+                    }
 
-                (seen, pause, progress) = (step.Sequence, FirstPause, time.GetTimestamp());
-                yield return step;
-                if (step.Completed)
-                {
-                    yield break;
+                    (seen, pause, progress) = (step.Sequence, FirstPause, time.GetTimestamp());
+                    yield return step;
+                    if (step.Completed)
+                    {
+                        yield break;
+                    }
                 }
+            }
+            finally
+            {
+                await LeaveAsync(key.Tenant, events);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -72,15 +78,30 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
     private static bool IsLoss(Exception exception) => exception is OrleansException or EnumerationAbortedException or TimeoutException;
 
     /// <summary>The next event; null if the stream ended or its node was lost.</summary>
-    private static async Task<TurnEvent?> NextAsync(IAsyncEnumerator<TurnEvent> events)
+    private async Task<TurnEvent?> NextAsync(TenantId tenant, IAsyncEnumerator<TurnEvent> events)
     {
         try
         {
+            grains.Stamp(tenant);
             return await events.MoveNextAsync() ? events.Current : null;
         }
         catch (Exception exception) when (IsLoss(exception))
         {
             return null;
+        }
+    }
+
+    /// <summary>Tells the grain that nobody reads on; where its node is gone there is nobody to tell.</summary>
+    private async Task LeaveAsync(TenantId tenant, IAsyncEnumerator<TurnEvent> events)
+    {
+        try
+        {
+            grains.Stamp(tenant);
+            await events.DisposeAsync();
+        }
+        catch (Exception exception) when (IsLoss(exception))
+        {
+            LogLeftLost(logger, exception);
         }
     }
 
@@ -108,6 +129,9 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
 
     [LoggerMessage(LogLevel.Information, "Follows turn {TurnId} again after sequence number {Sequence}")]
     private static partial void LogFollowAgain(ILogger logger, Guid turnId, long sequence);
+
+    [LoggerMessage(LogLevel.Debug, "Left a conversation whose node is gone")]
+    private static partial void LogLeftLost(ILogger logger, Exception exception);
 
     [LoggerMessage(LogLevel.Warning, "A conversation could not be reached in time")]
     private static partial void LogGaveUp(ILogger logger, Exception exception);
