@@ -1,0 +1,103 @@
+namespace LlavaCluster.Engine;
+
+/// <summary>Limits and weights of one engine. <see cref="Validate"/> names the first that does not hold.</summary>
+public sealed class EngineOptions
+{
+    /// <summary>Tokens of one KV block; prefixes are shared in whole blocks. Default 16.</summary>
+    public int BlockSize { get; set; } = 16;
+
+    /// <summary>KV blocks in the pool. Default 2048 (32768 tokens).</summary>
+    public int KvBlocks { get; set; } = 2048;
+
+    /// <summary>Tokens one step computes at most, over all sequences. Default 512.</summary>
+    public int MaxTokensPerStep { get; set; } = 512;
+
+    /// <summary>Sequences that run at the same time. Default 64.</summary>
+    public int MaxRunningSequences { get; set; } = 64;
+
+    /// <summary>Image tokens one step encodes at most; a larger image is encoded alone. Default 1152 (two images of LLaVA-1.5).</summary>
+    public int MaxImageTokensPerStep { get; set; } = 1152;
+
+    /// <summary>Image tokens whose features stay on the device. Default 18432 (32 images of LLaVA-1.5).</summary>
+    public int ImageCacheTokens { get; set; } = 18432;
+
+    /// <summary>Images whose pixels are decoded at the same time for this engine. Default 4.</summary>
+    public int MaxImageLoads { get; set; } = 4;
+
+    /// <summary>Choices that may wait before requests are rejected. Default 256.</summary>
+    public int MaxWaitingSequences { get; set; } = 256;
+
+    /// <summary>Prompt tokens that may wait before requests are rejected. Default 262144.</summary>
+    public int MaxWaitingTokens { get; set; } = 262144;
+
+    /// <summary>Choices one request may ask for (n). Default 8.</summary>
+    public int MaxChoices { get; set; } = 8;
+
+    /// <summary>Share of the KV blocks that admission leaves free for running sequences to grow into. Default 0.01.</summary>
+    public double ReservedShare { get; set; } = 0.01;
+
+    /// <summary>After waiting this long a sequence moves up one priority class. Default 30 s.</summary>
+    public TimeSpan PriorityAging { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Cost of a generated token, in prompt tokens, for fairness between tenants. Default 2.</summary>
+    public double DecodeTokenCost { get; set; } = 2;
+
+    /// <summary>Cost of encoding one image token, in prompt tokens, for fairness between tenants. Default 1.</summary>
+    public double ImageTokenCost { get; set; } = 1;
+
+    /// <summary>A step that takes longer makes the engine <see cref="EngineHealth.Hung"/>. Default 30 s.</summary>
+    public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Token updates that wait for a reader before its sequences pause. Default 256.</summary>
+    public int UpdateBuffer { get; set; } = 256;
+
+    /// <summary>A request whose updates were not read for this long is aborted. Default 10 s.</summary>
+    public TimeSpan UnreadTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whether a request may mark a prefix and its images as public, to be shared between tenants. Default false.</summary>
+    public bool AllowPublicScope { get; set; }
+
+    /// <summary>The rule that is broken, with the field, the bound and the value; null where all hold.</summary>
+    public string? Validate()
+    {
+        foreach (var (name, value, least) in new[]
+        {
+            (nameof(BlockSize), BlockSize, 1), (nameof(KvBlocks), KvBlocks, 1), (nameof(MaxRunningSequences), MaxRunningSequences, 1),
+            (nameof(MaxTokensPerStep), MaxTokensPerStep, MaxRunningSequences + 1), (nameof(MaxImageTokensPerStep), MaxImageTokensPerStep, 1),
+            (nameof(ImageCacheTokens), ImageCacheTokens, 1), (nameof(MaxImageLoads), MaxImageLoads, 1), (nameof(UpdateBuffer), UpdateBuffer, 1),
+            (nameof(MaxWaitingSequences), MaxWaitingSequences, 1), (nameof(MaxWaitingTokens), MaxWaitingTokens, 1), (nameof(MaxChoices), MaxChoices, 1),
+        })
+        {
+            if (value < least)
+            {
+                return $"{name} must be >= {least}; was {value}.";
+            }
+        }
+
+        foreach (var (name, value, most) in new[]
+        {
+            (nameof(ReservedShare), ReservedShare, 0.5), (nameof(DecodeTokenCost), DecodeTokenCost, 1e6), (nameof(ImageTokenCost), ImageTokenCost, 1e6),
+        })
+        {
+            if (!(value >= 0 && value <= most))
+            {
+                return $"{name} must be from 0 to {most}; was {value}.";
+            }
+        }
+
+        foreach (var (name, value) in new[]
+        {
+            (nameof(PriorityAging), PriorityAging), (nameof(StepTimeout), StepTimeout), (nameof(UnreadTimeout), UnreadTimeout),
+        })
+        {
+            if (value <= TimeSpan.Zero)
+            {
+                return $"{name} must be > 0; was {value}.";
+            }
+        }
+
+        return null;
+    }
+
+    internal int ReservedBlocks(int total) => (int)(total * ReservedShare);
+}

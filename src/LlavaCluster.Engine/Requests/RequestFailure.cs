@@ -1,0 +1,35 @@
+namespace LlavaCluster.Engine;
+
+/// <summary>Why an accepted request could not be finished. Carries no prompt, image or key.</summary>
+public sealed record RequestFailure(FailureKind Kind, string Message)
+{
+    /// <summary>Whether the same request, with the tokens emitted so far, may succeed on another worker.</summary>
+    public bool IsRetryable => Kind is FailureKind.DeviceFault or FailureKind.EngineStopped;
+}
+
+public enum FailureKind
+{
+    /// <summary>The deadline passed before the answer was complete.</summary>
+    DeadlineExceeded,
+
+    /// <summary>An image's pixels could not be had or encoded.</summary>
+    Image,
+
+    /// <summary>The model's scores for this request were not finite.</summary>
+    NotFinite,
+
+    /// <summary>This request alone makes the step throw.</summary>
+    Poisoned,
+
+    /// <summary>The constraint leaves no token of this vocabulary.</summary>
+    Constraint,
+
+    /// <summary>Nobody read the updates.</summary>
+    Unread,
+
+    /// <summary>The device fails whatever the request.</summary>
+    DeviceFault,
+
+    /// <summary>The engine is shutting down.</summary>
+    EngineStopped,
+}

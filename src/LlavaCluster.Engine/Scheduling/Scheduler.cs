@@ -1,0 +1,257 @@
+using System.Diagnostics;
+using LlavaCluster.Engine.Caching;
+
+namespace LlavaCluster.Engine.Scheduling;
+
+/// <summary>
+/// Decides what each step computes. There are no prefill and decode phases: every running sequence catches up its computed tokens under one token
+/// budget, in order of rank (class, then admission); what is left of the budget admits waiting ones. Images are encoded under a budget of their own.
+/// Plain numbers, no tensors, no clock but the given one. One thread.
+/// </summary>
+internal sealed partial class Scheduler(
+    EngineOptions options, BlockAllocator allocator, PrefixCache prefixes, ImageFeatureCache features, IPixelSource pixels, TimeProvider time)
+{
+    private readonly List<Sequence> _running = [];
+    private readonly TenantLedger _ledger = new();
+    private readonly HashSet<CacheKey> _wanted = [];
+    private readonly StepPlan _plan = new();
+    private WaitingRoom? _room;
+    private DateTimeOffset _earliestDeadline = DateTimeOffset.MaxValue;
+    private long _arrivals;
+    private long _admissions;
+    private int _tokensLeft;
+    private int _imageTokensLeft;
+    private bool _roomClosed;
+
+    public IReadOnlyList<Sequence> Running => _running;
+
+    public WaitingRoom Waiting => _room ??= new WaitingRoom(_ledger);
+
+    /// <summary>How often a sequence gave its blocks back to others.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Prompt tokens looked up in the prefix cache, and those found there.</summary>
+    public long PrefixQueries { get; private set; }
+
+    public long PrefixHits { get; private set; }
+
+    /// <summary>Images looked up in the feature cache, and those found there.</summary>
+    public long ImageQueries { get; private set; }
+
+    public long ImageHits { get; private set; }
+
+    /// <summary>Queues a sequence. It must be able to fit: see <see cref="Fits"/>.</summary>
+    public void Add(Sequence sequence)
+    {
+        Debug.Assert(sequence.State == SequenceState.Detached && Fits(sequence.MaxTokens, sequence.Images));
+        sequence.Order = _arrivals++;
+        sequence.WaitingSince = time.GetUtcNow();
+        sequence.Account = _ledger.Open(sequence.Scope.Owner);
+        Waiting.Add(sequence, first: false);
+        if (sequence.Deadline < _earliestDeadline)
+        {
+            _earliestDeadline = sequence.Deadline.Value;
+        }
+    }
+
+    /// <summary>Whether a sequence of this length with these images could ever run on an empty engine.</summary>
+    public bool Fits(int maxTokens, IEnumerable<ImageSpan> images) =>
+        BlocksFor(maxTokens) <= allocator.Total && images.All(i => i.Tokens <= features.BudgetTokens);
+
+    /// <summary>Lets go of a sequence at any stage, finished or not: its blocks, image references and place in the queue are given back.</summary>
+    public void Remove(Sequence sequence)
+    {
+        switch (sequence.State)
+        {
+            case SequenceState.Waiting:
+                Waiting.Remove(sequence);
+                break;
+            case SequenceState.Running:
+                StopRunning(sequence);
+                break;
+            default:
+                return;
+        }
+
+        _ledger.Close(sequence.Account!);
+    }
+
+    /// <summary>The next step. The plan is valid until the next call.</summary>
+    public StepPlan Plan()
+    {
+        _plan.Clear();
+        _wanted.Clear();
+        _roomClosed = false;
+        var now = time.GetUtcNow();
+        DropExpired(now);
+        Waiting.Promote(now, options.PriorityAging);
+        MakeRoomForUrgent();
+        _tokensLeft = options.MaxTokensPerStep;
+        _imageTokensLeft = options.MaxImageTokensPerStep;
+        PlanRunning();
+        if (_plan.Preempted.Count == 0)
+        {
+            Admit();
+        }
+
+        features.TakeDropped(_plan.DroppedSlots);
+        return _plan;
+    }
+
+    /// <summary>Books a row that was computed: its tokens count, its full blocks can be found, images it has passed are given back.</summary>
+    public void Commit(in StepRow row)
+    {
+        var sequence = row.Sequence;
+        if (sequence.State != SequenceState.Running)
+        {
+            return;
+        }
+
+        sequence.Computed = row.Start + row.Count;
+        var full = sequence.Computed / options.BlockSize;
+        if (full > sequence.CachedBlocks)
+        {
+            var keys = sequence.Keys.First(full, sequence.Tokens, sequence.Images);
+            for (var i = sequence.CachedBlocks; i < full; i++)
+            {
+                prefixes.Insert(keys[i], sequence.Blocks.Blocks[i], sequence.Scope.Owner);
+                _computing.Remove(keys[i]);
+            }
+
+            sequence.CachedBlocks = full;
+        }
+
+        foreach (var image in sequence.Images)
+        {
+            if (image.Slot != ImageSpan.NoSlot && image.End <= sequence.Computed)
+            {
+                ReleaseImage(image);
+            }
+        }
+    }
+
+    private int BlocksFor(int tokens) => (tokens + options.BlockSize - 1) / options.BlockSize;
+
+    private void DropExpired(DateTimeOffset now)
+    {
+        if (now < _earliestDeadline)
+        {
+            return;
+        }
+
+        _plan.Expired.AddRange(_running.Concat(Waiting.All()).Where(s => s.Deadline <= now));
+        foreach (var sequence in _plan.Expired)
+        {
+            Remove(sequence);
+        }
+
+        _earliestDeadline = _running.Concat(Waiting.All()).Min(s => s.Deadline) ?? DateTimeOffset.MaxValue;
+    }
+
+    /// <summary>Every running sequence by rank. Those with one pending token keep one token of the budget each, so that a long prompt never stalls them.</summary>
+    private void PlanRunning()
+    {
+        var reserved = 0;
+        foreach (var sequence in _running)
+        {
+            reserved += sequence is { Paused: false, Pending: 1 } ? 1 : 0;
+        }
+
+        for (var i = 0; i < _running.Count; i++)
+        {
+            var sequence = _running[i];
+            if (sequence.Paused || sequence.Pending == 0)
+            {
+                continue;
+            }
+
+            var decodes = sequence.Pending == 1;
+            reserved -= decodes ? 1 : 0;
+            var count = decodes ? 1 : Math.Min(sequence.Pending, _tokensLeft - reserved);
+            count = count > 0 ? LimitByImages(sequence, sequence.Computed, count) : 0;
+            if (count > 0 && EnsureBlocks(sequence, sequence.Computed + count, ref i))
+            {
+                Schedule(sequence, count);
+            }
+        }
+    }
+
+    /// <summary>Preempts from the lowest rank up until there are blocks; false where the sequence itself had to go.</summary>
+    private bool EnsureBlocks(Sequence sequence, int tokens, ref int index)
+    {
+        while (!sequence.Blocks.TryGrow(BlocksFor(tokens)))
+        {
+            var victim = Victim();
+            var at = _running.IndexOf(victim);
+            index -= at <= index ? 1 : 0;
+            Preempt(victim);
+            if (victim == sequence)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private Sequence Victim()
+    {
+        for (var i = _running.Count - 1; i >= 0; i--)
+        {
+            if (_running[i].Paused)
+            {
+                return _running[i];
+            }
+        }
+
+        return _running[^1];
+    }
+
+    private void Preempt(Sequence sequence)
+    {
+        StopRunning(sequence);
+        sequence.WaitingSince = time.GetUtcNow();
+        Waiting.Add(sequence, first: true);
+        _plan.Preempted.Add(sequence);
+        Preemptions++;
+    }
+
+    private void StopRunning(Sequence sequence)
+    {
+        _running.Remove(sequence);
+        foreach (var image in sequence.Images)
+        {
+            if (image.Slot != ImageSpan.NoSlot)
+            {
+                ReleaseImage(image);
+            }
+        }
+
+        StopComputing(sequence);
+        sequence.Blocks.Clear();
+        sequence.Computed = 0;
+        sequence.CachedBlocks = 0;
+        sequence.State = SequenceState.Detached;
+    }
+
+    private void Schedule(Sequence sequence, int count)
+    {
+        var start = sequence.Computed;
+        _plan.Add(new StepRow(sequence, start, count));
+        _tokensLeft -= count;
+        var from = Math.Max(start, sequence.Charged);
+        if (from < start + count)
+        {
+            var prompt = Math.Max(0, Math.Min(start + count, sequence.PromptTokens) - from);
+            var generated = start + count - from - prompt;
+            TenantLedger.Charge(sequence, prompt + (generated * options.DecodeTokenCost));
+            sequence.Charged = start + count;
+        }
+    }
+
+    private void ReleaseImage(ImageSpan image)
+    {
+        features.Release(image.Slot);
+        image.Slot = ImageSpan.NoSlot;
+    }
+}

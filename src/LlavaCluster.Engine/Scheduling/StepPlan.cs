@@ -1,0 +1,67 @@
+using LlavaCluster.Engine.Caching;
+
+namespace LlavaCluster.Engine.Scheduling;
+
+/// <summary>A run of one sequence's tokens to compute: positions Start..Start+Count-1.</summary>
+internal readonly record struct StepRow(Sequence Sequence, int Start, int Count)
+{
+    /// <summary>The row reaches the end of what is known, so that its last position predicts the next token.</summary>
+    public bool Samples => Start + Count == Sequence.Length;
+}
+
+/// <summary>Features to compute into a slot before any row runs.</summary>
+internal readonly record struct ImageEncode(CacheKey Key, int Slot, int Tokens);
+
+/// <summary>
+/// What one step does, in this order: free the dropped slots, encode the images, run the rows as one packed batch. The scheduler owns it and
+/// fills it anew each step.
+/// </summary>
+internal sealed class StepPlan
+{
+    public List<StepRow> Rows { get; } = [];
+
+    public List<ImageEncode> Encodes { get; } = [];
+
+    /// <summary>Image slots whose device memory is free from now on; a slot may be reused by <see cref="Encodes"/> of the same plan.</summary>
+    public List<int> DroppedSlots { get; } = [];
+
+    /// <summary>Images that a sequence could encode now if its pixels were at hand.</summary>
+    public List<CacheKey> WantedPixels { get; } = [];
+
+    /// <summary>Sequences past their deadline; the scheduler has let go of them.</summary>
+    public List<Sequence> Expired { get; } = [];
+
+    /// <summary>Sequences that gave their blocks back this step and wait again.</summary>
+    public List<Sequence> Preempted { get; } = [];
+
+    /// <summary>Sum of the rows' tokens.</summary>
+    public int Tokens { get; private set; }
+
+    /// <summary>Sum of the encodes' tokens.</summary>
+    public int ImageTokens { get; private set; }
+
+    public bool HasWork => Rows.Count > 0 || Encodes.Count > 0;
+
+    public void Add(StepRow row)
+    {
+        Rows.Add(row);
+        Tokens += row.Count;
+    }
+
+    public void Add(ImageEncode encode)
+    {
+        Encodes.Add(encode);
+        ImageTokens += encode.Tokens;
+    }
+
+    public void Clear()
+    {
+        Rows.Clear();
+        Encodes.Clear();
+        DroppedSlots.Clear();
+        WantedPixels.Clear();
+        Expired.Clear();
+        Preempted.Clear();
+        (Tokens, ImageTokens) = (0, 0);
+    }
+}
