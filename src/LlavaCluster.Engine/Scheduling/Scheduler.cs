@@ -12,10 +12,8 @@ internal sealed partial class Scheduler(
     EngineOptions options, BlockAllocator allocator, PrefixCache prefixes, ImageFeatureCache features, IPixelSource pixels, TimeProvider time)
 {
     private readonly List<Sequence> _running = [];
-    private readonly TenantLedger _ledger = new();
     private readonly HashSet<CacheKey> _wanted = [];
     private readonly StepPlan _plan = new();
-    private WaitingRoom? _room;
     private DateTimeOffset _earliestDeadline = DateTimeOffset.MaxValue;
     private long _arrivals;
     private long _admissions;
@@ -25,7 +23,7 @@ internal sealed partial class Scheduler(
 
     public IReadOnlyList<Sequence> Running => _running;
 
-    public WaitingRoom Waiting => _room ??= new WaitingRoom(_ledger);
+    public WaitingRoom Waiting { get; } = new();
 
     /// <summary>How often a sequence gave its blocks back to others.</summary>
     public long Preemptions { get; private set; }
@@ -46,7 +44,7 @@ internal sealed partial class Scheduler(
         Debug.Assert(sequence.State == SequenceState.Detached && Fits(sequence.MaxTokens, sequence.Images));
         sequence.Order = _arrivals++;
         sequence.WaitingSince = time.GetUtcNow();
-        sequence.Account = _ledger.Open(sequence.Scope.Owner);
+        sequence.Account = Waiting.Ledger.Open(sequence.Scope.Owner);
         Waiting.Add(sequence, first: false);
         if (sequence.Deadline < _earliestDeadline)
         {
@@ -73,7 +71,7 @@ internal sealed partial class Scheduler(
                 return;
         }
 
-        _ledger.Close(sequence.Account!);
+        Waiting.Ledger.Close(sequence.Account!);
     }
 
     /// <summary>The next step. The plan is valid until the next call.</summary>

@@ -4,8 +4,10 @@ namespace LlavaCluster.Engine.Scheduling;
 /// The sequences that wait, in the order in which they should be tried: class, then the tenant with the least virtual counter, then arrival.
 /// A scan may pass a sequence over and take a later one. One thread.
 /// </summary>
-internal sealed class WaitingRoom(TenantLedger ledger)
+internal sealed class WaitingRoom
 {
+    public TenantLedger Ledger { get; } = new();
+
     public int Count { get; private set; }
 
     /// <summary>Tokens that the waiting sequences still have to compute, before any cache hit.</summary>
@@ -14,7 +16,7 @@ internal sealed class WaitingRoom(TenantLedger ledger)
     public void Add(Sequence sequence, bool first)
     {
         var account = sequence.Account!;
-        ledger.Enqueue(account);
+        Ledger.Enqueue(account);
         var queue = account.Queue(sequence.Priority);
         if (first)
         {
@@ -33,7 +35,7 @@ internal sealed class WaitingRoom(TenantLedger ledger)
     public void Remove(Sequence sequence)
     {
         sequence.Queue!.Remove(sequence);
-        ledger.Dequeue(sequence.Account!);
+        Ledger.Dequeue(sequence.Account!);
         sequence.State = SequenceState.Detached;
         Count--;
         Tokens -= sequence.Length;
@@ -42,7 +44,7 @@ internal sealed class WaitingRoom(TenantLedger ledger)
     /// <summary>Moves what has waited longer than <paramref name="aging"/> up one class.</summary>
     public void Promote(DateTimeOffset now, TimeSpan aging)
     {
-        foreach (var account in ledger.Waiting)
+        foreach (var account in Ledger.Waiting)
         {
             for (var priority = RequestPriority.Normal; priority <= RequestPriority.Background; priority++)
             {
@@ -60,7 +62,7 @@ internal sealed class WaitingRoom(TenantLedger ledger)
 
     public void BeginScan()
     {
-        foreach (var account in ledger.Waiting)
+        foreach (var account in Ledger.Waiting)
         {
             for (var i = 0; i < TenantAccount.Classes; i++)
             {
@@ -75,7 +77,7 @@ internal sealed class WaitingRoom(TenantLedger ledger)
         for (var i = 0; i < TenantAccount.Classes; i++)
         {
             TenantAccount? best = null;
-            foreach (var account in ledger.Waiting)
+            foreach (var account in Ledger.Waiting)
             {
                 if (account.Cursor[i] is { } candidate && (best is null || Precedes(account, candidate, best, best.Cursor[i]!)))
                 {
@@ -95,7 +97,7 @@ internal sealed class WaitingRoom(TenantLedger ledger)
 
     public IEnumerable<Sequence> All()
     {
-        foreach (var account in ledger.Waiting)
+        foreach (var account in Ledger.Waiting)
         {
             for (var i = 0; i < TenantAccount.Classes; i++)
             {

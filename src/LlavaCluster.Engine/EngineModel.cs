@@ -1,0 +1,36 @@
+namespace LlavaCluster.Engine;
+
+/// <summary>What the engine must know of the model it runs.</summary>
+public sealed record EngineModel
+{
+    /// <summary>Logits of a row.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Positions a sequence may have.</summary>
+    public required int MaxPositions { get; init; }
+
+    /// <summary>The id at image positions; never accepted as text and never drawn.</summary>
+    public required int ImageTokenId { get; init; }
+
+    /// <summary>Ids that end an answer.</summary>
+    public required IReadOnlyList<int> EndTokens { get; init; }
+
+    /// <summary>Ids that are never drawn: padding rows, pad and image tokens.</summary>
+    public IReadOnlyList<int> ReservedTokens { get; init; } = [];
+
+    /// <summary>Names the weights that make image features: vision tower and projector.</summary>
+    public required ContentDigest Projector { get; init; }
+
+    /// <summary>Makes the decoder of one answer.</summary>
+    public required Func<ITextDecoder> CreateDecoder { get; init; }
+}
+
+/// <summary>Turns one answer's tokens into text, piece by piece. What it gives depends on the tokens so far alone. One thread at a time.</summary>
+public interface ITextDecoder
+{
+    /// <summary>The text that became certain with this token; empty while a character is unfinished.</summary>
+    string Append(int token);
+
+    /// <summary>What was held back, at the end of the answer.</summary>
+    string Finish();
+}

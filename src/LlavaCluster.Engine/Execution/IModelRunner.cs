@@ -1,0 +1,22 @@
+using LlavaCluster.Engine.Scheduling;
+
+namespace LlavaCluster.Engine.Execution;
+
+/// <summary>Executes what the scheduler planned. The real one owns tensors on a device; the tests' one is plain arithmetic. Called on the device thread only.</summary>
+internal interface IModelRunner : IDisposable
+{
+    /// <summary>Frees the features in these slots.</summary>
+    void DropImages(IReadOnlyList<int> slots);
+
+    /// <summary>Encodes images as one batch and stores each one's features in its slot. May be repeated after a failure.</summary>
+    void Encode(IReadOnlyList<ImageWork> images);
+
+    /// <summary>
+    /// Computes the rows as one packed batch, writing their keys and values. For every row that <see cref="StepRow.Samples"/>, in order, its last position's
+    /// logits are written to <paramref name="logits"/>, vocabulary floats each. May be repeated after a failure, with fewer rows.
+    /// </summary>
+    void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits);
+}
+
+/// <summary>An image to encode: its description, its normalised pixels [tiles, 3, size, size], and where its features go.</summary>
+internal readonly record struct ImageWork(int Slot, PromptImage Image, float[] Pixels);

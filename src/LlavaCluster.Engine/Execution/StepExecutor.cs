@@ -1,0 +1,158 @@
+using System.Runtime.InteropServices;
+using LlavaCluster.Engine.Scheduling;
+
+namespace LlavaCluster.Engine.Execution;
+
+/// <summary>
+/// Runs a plan and keeps faults to those who cause them: a batch that throws is run again in halves until only the guilty image or row is left out.
+/// Running a row again is safe, since it writes the same keys and values to the same slots. One thread.
+/// </summary>
+internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vocabulary)
+{
+    private readonly List<ImageWork> _work = [];
+    private readonly List<StepRow> _rows = [];
+    private readonly List<int> _planRows = [];
+    private float[] _logits = [];
+
+    /// <summary>Results of the last step, by row of the plan.</summary>
+    public List<RowResult> Results { get; } = [];
+
+    /// <summary>Slots whose image could not be encoded in the last step, with the reason.</summary>
+    public Dictionary<int, Exception> FailedSlots { get; } = [];
+
+    public void Execute(StepPlan plan)
+    {
+        Results.Clear();
+        FailedSlots.Clear();
+        runner.DropImages(plan.DroppedSlots);
+        Encode(plan);
+        SelectRows(plan);
+        var samples = 0;
+        foreach (var row in _rows)
+        {
+            samples += row.Samples ? 1 : 0;
+        }
+
+        if (_logits.Length < samples * vocabulary)
+        {
+            _logits = new float[samples * vocabulary];
+        }
+
+        Forward(0, _rows.Count, 0);
+    }
+
+    /// <summary>The logits of a row that sampled; valid until the next step.</summary>
+    public ReadOnlySpan<float> LogitsOf(RowResult result) => _logits.AsSpan(result.Sample * vocabulary, vocabulary);
+
+    private void Encode(StepPlan plan)
+    {
+        _work.Clear();
+        foreach (var encode in plan.Encodes)
+        {
+            _work.Add(pixels.Work(encode));
+        }
+
+        if (_work.Count > 0)
+        {
+            Encode(_work);
+        }
+    }
+
+    private void Encode(List<ImageWork> images)
+    {
+        try
+        {
+            runner.Encode(images);
+        }
+        catch (Exception exception)
+        {
+            // The edge of fault isolation: the exception becomes the guilty requests' failure.
+            if (images.Count == 1)
+            {
+                FailedSlots.Add(images[0].Slot, exception);
+                return;
+            }
+
+            var half = images.Count / 2;
+            Encode(images.GetRange(0, half));
+            Encode(images.GetRange(half, images.Count - half));
+        }
+    }
+
+    private void SelectRows(StepPlan plan)
+    {
+        _rows.Clear();
+        _planRows.Clear();
+        foreach (var row in plan.Rows)
+        {
+            var fault = FaultOf(row);
+            Results.Add(new RowResult(fault, RowResult.NoSample));
+            if (fault is null)
+            {
+                _rows.Add(row);
+                _planRows.Add(Results.Count - 1);
+            }
+        }
+    }
+
+    private Exception? FaultOf(in StepRow row)
+    {
+        if (FailedSlots.Count > 0)
+        {
+            foreach (var image in row.Sequence.Images)
+            {
+                if (FailedSlots.TryGetValue(image.Slot, out var fault))
+                {
+                    return fault;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private void Forward(int first, int count, int sample)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+
+        var rows = CollectionsMarshal.AsSpan(_rows).Slice(first, count);
+        try
+        {
+            runner.Forward(rows, _logits.AsSpan(sample * vocabulary));
+            for (var i = 0; i < count; i++)
+            {
+                Results[_planRows[first + i]] = new RowResult(null, rows[i].Samples ? sample++ : RowResult.NoSample);
+            }
+        }
+        catch (Exception exception)
+        {
+            // The edge of fault isolation: the exception becomes the guilty request's failure.
+            if (count == 1)
+            {
+                Results[_planRows[first]] = new RowResult(exception, RowResult.NoSample);
+                return;
+            }
+
+            var half = count / 2;
+            var before = 0;
+            foreach (var row in rows[..half])
+            {
+                before += row.Samples ? 1 : 0;
+            }
+
+            Forward(first, half, sample);
+            Forward(first + half, count - half, sample + before);
+        }
+    }
+}
+
+/// <summary>What came of one row.</summary>
+/// <param name="Fault">Why it could not be computed, or null.</param>
+/// <param name="Sample">Index of its logits, or <see cref="NoSample"/>.</param>
+internal readonly record struct RowResult(Exception? Fault, int Sample)
+{
+    public const int NoSample = -1;
+}

@@ -1,0 +1,83 @@
+using LlavaCluster.Engine.Sampling;
+using LlavaCluster.Engine.Scheduling;
+
+namespace LlavaCluster.Engine.Generation;
+
+/// <summary>
+/// One answer of a request: everything that follows from its tokens alone (penalties, noise position, text, stop texts), so that a resumed answer is
+/// rebuilt by taking its tokens again. One thread at a time.
+/// </summary>
+internal sealed class Choice
+{
+    private readonly SamplingOptions _options;
+    private readonly IReadOnlyList<int> _endTokens;
+    private readonly ITextDecoder _decoder;
+    private readonly StopMatcher _stops;
+
+    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model)
+    {
+        Index = index;
+        _options = options;
+        _endTokens = model.EndTokens;
+        _decoder = model.CreateDecoder();
+        _stops = new StopMatcher(options.Stop);
+        History = new SamplingHistory(prompt, options.MaxTokens);
+    }
+
+    public int Index { get; }
+
+    public SamplingHistory History { get; }
+
+    /// <summary>Set once the answer is complete.</summary>
+    public FinishReason? Finish { get; private set; }
+
+    /// <summary>The request it belongs to.</summary>
+    public LiveRequest? Owner { get; set; }
+
+    /// <summary>Null before the engine has taken the request in.</summary>
+    public Sequence? Sequence { get; set; }
+
+    /// <summary>Takes the next token of the answer and gives the text that it makes certain.</summary>
+    public string Take(int token)
+    {
+        History.Append(token);
+        if (_endTokens.Contains(token))
+        {
+            Finish = FinishReason.Stop;
+            return Flush();
+        }
+
+        var text = _stops.Push(_decoder.Append(token));
+        if (_stops.Matched is not null)
+        {
+            Finish = FinishReason.Stop;
+            return text;
+        }
+
+        if (History.EmittedCount < _options.MaxTokens)
+        {
+            return text;
+        }
+
+        text += Flush();
+        Finish = _stops.Matched is null ? FinishReason.Length : FinishReason.Stop;
+        return text;
+    }
+
+    /// <summary>The update that ends the choice where no token does.</summary>
+    public TokenUpdate EndWithoutToken(FinishReason reason, RequestFailure? failure)
+    {
+        Finish = reason;
+        return new TokenUpdate
+        {
+            Choice = Index, Index = History.EmittedCount, Token = TokenUpdate.NoToken, Text = "", Logprob = float.NaN, Finish = reason, Failure = failure,
+        };
+    }
+
+    /// <summary>What the decoder and the stop matcher held back.</summary>
+    private string Flush()
+    {
+        var text = _stops.Push(_decoder.Finish());
+        return _stops.Matched is null ? text + _stops.Finish() : text;
+    }
+}

@@ -1,0 +1,157 @@
+using LlavaCluster.Engine.Caching;
+using LlavaCluster.Engine.Sampling;
+using LlavaCluster.Engine.Scheduling;
+
+namespace LlavaCluster.Engine.Generation;
+
+/// <summary>The only maker of <see cref="LiveRequest"/>: checks a request against the model and the options, and lays out its tokens and images. Any thread.</summary>
+internal sealed class RequestFactory(EngineModel model, EngineOptions options, TimeProvider time)
+{
+    /// <summary>Returns the request, or null and the reason why not.</summary>
+    public LiveRequest? TryCreate(EngineRequest request, out Submission.Rejected? rejection)
+    {
+        rejection = Check(request);
+        if (rejection is not null)
+        {
+            return null;
+        }
+
+        var layout = PromptLayout.Create(request, model, options);
+        rejection = CheckSize(request, layout);
+        if (rejection is not null)
+        {
+            return null;
+        }
+
+        var choices = new Choice[request.Sampling.Choices];
+        var specs = new SequenceSpec[choices.Length];
+        for (var i = 0; i < choices.Length; i++)
+        {
+            IReadOnlyList<int> emitted = i < request.Emitted.Count ? request.Emitted[i] : [];
+            choices[i] = new Choice(i, layout.Tokens, request.Sampling, model);
+            specs[i] = Spec(request, layout, emitted);
+            foreach (var token in emitted)
+            {
+                if (choices[i].Finish is not null)
+                {
+                    rejection = Invalid($"emitted[{i}] must end where its answer ends; was longer.");
+                    return null;
+                }
+
+                choices[i].Take(token);
+            }
+        }
+
+        var live = new LiveRequest
+        {
+            Request = request,
+            Seed = request.Sampling.Seed ?? Random.Shared.NextInt64(),
+            Specs = specs,
+            Choices = choices,
+            Images = layout.DistinctImages,
+            ImageTokens = layout.Images.Sum(i => i.Tokens),
+            SubmittedAt = time.GetTimestamp(),
+        };
+        foreach (var choice in choices)
+        {
+            choice.Owner = live;
+        }
+
+        return live;
+    }
+
+    private static SequenceSpec Spec(EngineRequest request, PromptLayout layout, IReadOnlyList<int> emitted) => new()
+    {
+        Tokens = [.. layout.Tokens, .. emitted],
+        PromptTokens = layout.Tokens.Length,
+        MaxTokens = layout.Tokens.Length + request.Sampling.MaxTokens,
+        Images = [.. layout.Images.Select(i => i with { })],
+        Scope = layout.Scope,
+        Weight = request.Tenant.Weight,
+        Priority = request.Priority,
+        Deadline = request.Deadline,
+    };
+
+    private static Submission.Rejected Invalid(string message) => new(RejectionReason.Invalid, message);
+
+    private Submission.Rejected? Check(EngineRequest request)
+    {
+        if (!(request.Tenant.Weight > 0) || double.IsInfinity(request.Tenant.Weight))
+        {
+            return Invalid($"tenant weight must be > 0 and finite; was {request.Tenant.Weight}.");
+        }
+
+        if (!Enum.IsDefined(request.Priority))
+        {
+            return Invalid($"priority must be one of {string.Join(", ", Enum.GetNames<RequestPriority>())}; was {(int)request.Priority}.");
+        }
+
+        if (SamplingValidator.Validate(request.Sampling, model.VocabularySize, model.MaxPositions) is [var violation, ..])
+        {
+            return Invalid(violation.Message);
+        }
+
+        if (request.Sampling.Choices > options.MaxChoices)
+        {
+            return Invalid($"n must be <= {options.MaxChoices}; was {request.Sampling.Choices}.");
+        }
+
+        if (request.Emitted.Count > request.Sampling.Choices)
+        {
+            return Invalid($"emitted must have at most n = {request.Sampling.Choices} entries; had {request.Emitted.Count}.");
+        }
+
+        return CheckIds(request);
+    }
+
+    private Submission.Rejected? CheckIds(EngineRequest request)
+    {
+        foreach (var segment in request.Prompt)
+        {
+            if (segment is PromptSegment.Text text && text.Ids.Any(id => !IsToken(id)))
+            {
+                return Invalid($"prompt ids must be from 0 to {model.VocabularySize - 1} and not {model.ImageTokenId}; one was {text.Ids.First(id => !IsToken(id))}.");
+            }
+
+            if (segment is PromptSegment.Picture { Image.Tokens: < 1 } picture)
+            {
+                return Invalid($"an image must fill at least 1 position; was {picture.Image.Tokens}.");
+            }
+        }
+
+        foreach (var emitted in request.Emitted)
+        {
+            if (emitted.Any(id => !IsToken(id)))
+            {
+                return Invalid($"emitted ids must be from 0 to {model.VocabularySize - 1} and not {model.ImageTokenId}; one was {emitted.First(id => !IsToken(id))}.");
+            }
+        }
+
+        return null;
+    }
+
+    private bool IsToken(int id) => id >= 0 && id < model.VocabularySize && id != model.ImageTokenId;
+
+    private Submission.Rejected? CheckSize(EngineRequest request, PromptLayout layout)
+    {
+        var prompt = layout.Tokens.Length;
+        if (prompt == 0)
+        {
+            return Invalid("prompt must have at least 1 token; had 0.");
+        }
+
+        var total = prompt + request.Sampling.MaxTokens;
+        var pool = (long)options.KvBlocks * options.BlockSize;
+        var most = Math.Min(model.MaxPositions, pool);
+        if (total > most)
+        {
+            var bound = model.MaxPositions <= pool ? "the model's context" : "the KV cache";
+            return new Submission.Rejected(RejectionReason.TooLarge, $"prompt and max_tokens must be <= {most} tokens ({bound}) together; were {prompt} + {request.Sampling.MaxTokens}.");
+        }
+
+        var largest = layout.Images.Length == 0 ? 0 : layout.Images.Max(i => i.Tokens);
+        return largest > options.ImageCacheTokens
+            ? new Submission.Rejected(RejectionReason.TooLarge, $"an image must be <= {options.ImageCacheTokens} tokens (the image cache); was {largest}.")
+            : null;
+    }
+}

@@ -1,0 +1,294 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using LlavaCluster.Engine.Execution;
+using LlavaCluster.Engine.Generation;
+using LlavaCluster.Model;
+using Microsoft.Extensions.Logging;
+
+namespace LlavaCluster.Engine;
+
+/// <summary>
+/// Answers requests on one device: continuous batching over a paged KV cache, with prefix and image-feature caches. Knows nothing of
+/// conversations, templates or the cluster. All members may be called from any thread; the model runs on the device thread alone.
+/// </summary>
+public sealed partial class LlmEngine : IAsyncDisposable
+{
+    // How many steps run before the device thread is offered to other work that waits for it.
+    private const int StepsPerTurn = 32;
+    private static readonly TimeSpan StalledRecheck = TimeSpan.FromMilliseconds(20);
+
+    private readonly EngineOptions _options;
+    private readonly DeviceThread _device;
+    private readonly IModelRunner _runner;
+    private readonly TimeProvider _time;
+    private readonly EngineInstruments _instruments;
+    private readonly ILogger _logger;
+    private readonly RequestFactory _factory;
+    private readonly EngineCore _core;
+    private readonly Watchdog _watchdog;
+    private readonly ConcurrentQueue<LiveRequest> _inbox = [];
+    private readonly ConcurrentQueue<Action<EngineCore>> _commands = [];
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ITimer _recheck;
+    private readonly Func<StepOutcome> _turn;
+    private readonly Task _loop;
+    private readonly Lock _admission = new();
+    private int _inboxSequences;
+    private long _inboxTokens;
+    private volatile bool _accepting = true;
+
+    /// <summary>For the factory and for tests with their own runner, which the engine disposes on the device thread.</summary>
+    internal LlmEngine(
+        EngineModel model, EngineOptions options, DeviceThread device, IModelRunner runner, TimeProvider time, EngineInstruments instruments, ILogger logger)
+    {
+        if (options.Validate() is { } violation)
+        {
+            throw new ArgumentException(violation, nameof(options));
+        }
+
+        (_options, _device, _runner, _time, _instruments, _logger) = (options, device, runner, time, instruments, logger);
+        _factory = new RequestFactory(model, options, time);
+        _core = new EngineCore(model, options, runner, time, instruments, logger, Wake);
+        _watchdog = new Watchdog(options.StepTimeout, time, hung => LogHung(logger, hung.TotalSeconds));
+        _recheck = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _turn = RunTurn;
+        instruments.Observe(GetStatus);
+        _loop = Task.Run(LoopAsync);
+    }
+
+    /// <summary>Readiness.</summary>
+    public EngineHealth Health => _stop.IsCancellationRequested ? EngineHealth.Stopped
+        : _core.IsFaulted ? EngineHealth.Faulted
+        : _watchdog.IsHung ? EngineHealth.Hung
+        : EngineHealth.Ready;
+
+    /// <summary>Allocates the KV cache on the device and starts serving.</summary>
+    /// <param name="network">Stays the caller's; it must outlive the engine.</param>
+    /// <param name="device">The thread that owns the network's device; it may serve other work too. Stays the caller's.</param>
+    public static async Task<LlmEngine> StartAsync(
+        LlavaNetwork network, EngineModel model, EngineOptions options, DeviceThread device, TimeProvider time, EngineInstruments instruments, ILogger<LlmEngine> logger, CancellationToken cancellationToken = default)
+    {
+        if (options.Validate() is { } violation)
+        {
+            throw new ArgumentException(violation, nameof(options));
+        }
+
+        var runner = await device.RunAsync(() => new ModelRunner(network, options), cancellationToken).ConfigureAwait(false);
+        return new LlmEngine(model, options, device, runner, time, instruments, logger);
+    }
+
+    /// <summary>Takes a request in or says why not. Cancelling the token at any time gives everything back and ends the stream.</summary>
+    public Submission Submit(EngineRequest request, CancellationToken cancellationToken = default)
+    {
+        var submission = Admit(request, cancellationToken);
+        if (submission is Submission.Rejected rejected)
+        {
+            _instruments.OnRejected(rejected.Reason);
+        }
+
+        return submission;
+    }
+
+    /// <summary>A snapshot for load reports.</summary>
+    public EngineStatus GetStatus() => new()
+    {
+        Health = Health,
+        Running = _core.Scheduler.Running.Count,
+        Waiting = _core.Scheduler.Waiting.Count + _inboxSequences,
+        WaitingTokens = _core.Scheduler.Waiting.Tokens + _inboxTokens,
+        FreeBlocks = _core.Blocks.Available,
+        TotalBlocks = _core.Blocks.Total,
+        ImageTokensCached = _core.Features.UsedTokens,
+        ImageTokenBudget = _core.Features.BudgetTokens,
+        Steps = _core.Steps,
+        ComputedTokens = _core.ComputedTokens,
+        GeneratedTokens = _core.GeneratedTokens,
+        Preemptions = _core.Scheduler.Preemptions,
+        PrefixQueries = _core.Scheduler.PrefixQueries,
+        PrefixHits = _core.Scheduler.PrefixHits,
+        ImageQueries = _core.Scheduler.ImageQueries,
+        ImageHits = _core.Scheduler.ImageHits,
+    };
+
+    /// <summary>Makes every cached block and image of a tenant unfindable. Its running requests should be cancelled first.</summary>
+    public async Task<(int Blocks, int Images)> EraseTenantAsync(string tenant, CancellationToken cancellationToken = default)
+    {
+        var done = new TaskCompletionSource<(int, int)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _commands.Enqueue(core => done.TrySetResult(core.Erase(tenant)));
+        Wake();
+        return await done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses new requests and returns when the last accepted one has ended.</summary>
+    public async Task DrainAsync(CancellationToken cancellationToken = default)
+    {
+        lock (_admission)
+        {
+            _accepting = false;
+        }
+
+        Wake();
+        await _drained.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends what still runs with <see cref="FailureKind.EngineStopped"/>, frees the device memory and stops.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_admission)
+        {
+            if (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            _accepting = false;
+            _stop.Cancel();
+        }
+
+        Wake();
+        await _loop.ConfigureAwait(false);
+        await _core.Pixels.StopAsync().ConfigureAwait(false);
+        await _recheck.DisposeAsync().ConfigureAwait(false);
+        await _watchdog.DisposeAsync().ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    private Submission Admit(EngineRequest request, CancellationToken cancellationToken)
+    {
+        if (Health is not EngineHealth.Ready and var health)
+        {
+            return new Submission.Rejected(RejectionReason.Unavailable, $"The engine is {health}.");
+        }
+
+        var live = _factory.TryCreate(request, out var rejection);
+        if (live is null)
+        {
+            return rejection!;
+        }
+
+        lock (_admission)
+        {
+            rejection = _accepting ? Overload(live) : new Submission.Rejected(RejectionReason.Unavailable, "The engine is draining.");
+            if (rejection is not null)
+            {
+                return rejection;
+            }
+
+            live.Registration = cancellationToken.UnsafeRegister(
+                static state =>
+                {
+                    var (engine, request) = ((LlmEngine, LiveRequest))state!;
+                    request.Cancel();
+                    engine.Wake();
+                },
+                (this, live));
+            _inboxSequences += live.Choices.Length;
+            _inboxTokens += live.WaitingTokens;
+            _inbox.Enqueue(live);
+        }
+
+        Wake();
+        return new Submission.Accepted(live.Updates);
+    }
+
+    private Submission.Rejected? Overload(LiveRequest live)
+    {
+        var waiting = _core.Scheduler.Waiting;
+        var sequences = waiting.Count + _inboxSequences;
+        var tokens = waiting.Tokens + _inboxTokens;
+        var (what, most, was) = sequences + live.Choices.Length > _options.MaxWaitingSequences ? ("choices", _options.MaxWaitingSequences, sequences)
+            : sequences > 0 && tokens + live.WaitingTokens > _options.MaxWaitingTokens ? ("tokens", _options.MaxWaitingTokens, tokens)
+            : (null, 0, 0);
+        if (what is null)
+        {
+            return null;
+        }
+
+        var seconds = _core.TokensPerSecond > 0 ? Math.Clamp(tokens / _core.TokensPerSecond, 1, 60) : 1;
+        return new Submission.Rejected(RejectionReason.Overloaded, $"At most {most} {what} may wait; {was} do.", TimeSpan.FromSeconds(seconds));
+    }
+
+    private void Wake() => _wake.Writer.TryWrite(true);
+
+    private async Task LoopAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            var outcome = await _device.RunAsync(_turn).ConfigureAwait(false);
+            if (outcome == StepOutcome.Idle && !_accepting && _inbox.IsEmpty)
+            {
+                _drained.TrySetResult();
+            }
+
+            if (outcome != StepOutcome.Worked)
+            {
+                _recheck.Change(outcome == StepOutcome.Stalled ? StalledRecheck : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                await _wake.Reader.ReadAsync().ConfigureAwait(false);
+            }
+        }
+
+        await _device.RunAsync(Stop).ConfigureAwait(false);
+        _drained.TrySetResult();
+    }
+
+    /// <summary>Runs on the device thread.</summary>
+    private StepOutcome RunTurn()
+    {
+        var outcome = StepOutcome.Worked;
+        for (var i = 0; i < StepsPerTurn && outcome == StepOutcome.Worked && !_device.HasWaiting && !_stop.IsCancellationRequested; i++)
+        {
+            _watchdog.Begin();
+            try
+            {
+                TakeIn();
+                outcome = _core.Step();
+            }
+            catch (Exception exception)
+            {
+                // A broken invariant of the engine itself: every request is told, and readiness goes away.
+                LogBroken(_logger, exception);
+                _core.Abandon();
+                outcome = StepOutcome.Idle;
+            }
+            finally
+            {
+                _watchdog.End();
+            }
+        }
+
+        return outcome;
+    }
+
+    private void TakeIn()
+    {
+        while (_commands.TryDequeue(out var command))
+        {
+            command(_core);
+        }
+
+        while (_inbox.TryDequeue(out var live))
+        {
+            _core.Accept(live);
+            lock (_admission)
+            {
+                _inboxSequences -= live.Choices.Length;
+                _inboxTokens -= live.WaitingTokens;
+            }
+        }
+    }
+
+    private void Stop()
+    {
+        TakeIn();
+        _core.FailAll(FailureKind.EngineStopped, "The engine is shutting down.");
+        _runner.Dispose();
+    }
+
+    [LoggerMessage(LogLevel.Critical, "A step has been running for {Seconds} s; the engine is no longer ready.")]
+    private static partial void LogHung(ILogger logger, double seconds);
+
+    [LoggerMessage(LogLevel.Critical, "The engine's own state is broken; it fails its requests and is no longer ready.")]
+    private static partial void LogBroken(ILogger logger, Exception exception);
+}
