@@ -29,6 +29,21 @@ public static class ImageDecoder
         return CheckSize(codec.Info, limits) is { } refusal ? ImageDecoding.Refused(refusal) : ReadPixels(codec, applyOrientation);
     }
 
+    /// <summary>A picture's size from its header, in the orientation in which it would be decoded; or why it is refused.</summary>
+    public static (int Width, int Height, string? Refusal) Measure(ReadOnlySpan<byte> file, ImageLimits limits, bool applyOrientation = false)
+    {
+        using var data = SKData.CreateCopy(file);
+        using var codec = SKCodec.Create(data);
+        if (codec is null || !Accepted.Contains(codec.EncodedFormat))
+        {
+            return (0, 0, "a picture must be a PNG, JPEG, WebP, GIF or BMP file; this is none.");
+        }
+
+        var turned = applyOrientation && codec.EncodedOrigin is (SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom);
+        var (width, height) = (codec.Info.Width, codec.Info.Height);
+        return (turned ? height : width, turned ? width : height, CheckSize(codec.Info, limits));
+    }
+
     private static string? CheckSize(SKImageInfo info, ImageLimits limits)
     {
         var (width, height) = (info.Width, info.Height);

@@ -1,0 +1,20 @@
+using System.Runtime.CompilerServices;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Hosting.Placement;
+using Orleans;
+using Orleans.Placement;
+
+namespace LlavaCluster.Worker;
+
+/// <summary>The engine of this silo's device, as the cluster calls it.</summary>
+[WorkerPlacement, Immovable]
+internal sealed class ModelWorkerGrain(IEngineHost engine) : Grain, IModelWorkerGrain
+{
+    public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var update in engine.GenerateAsync(request, cancellationToken))
+        {
+            yield return update;
+        }
+    }
+}

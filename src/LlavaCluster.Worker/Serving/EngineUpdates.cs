@@ -1,0 +1,38 @@
+using System.Text;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Engine;
+using LlavaCluster.Model.Text;
+using FinishReason = LlavaCluster.Abstractions.Chat.FinishReason;
+using TokenLogprob = LlavaCluster.Abstractions.Chat.TokenLogprob;
+
+namespace LlavaCluster.Worker.Serving;
+
+/// <summary>The engine's updates in the cluster's words.</summary>
+internal static class EngineUpdates
+{
+    public static GenerateUpdate Map(in TokenUpdate update, TextCodec codec) => new()
+    {
+        Choice = update.Choice,
+        Token = update.Token,
+        Text = update.Text,
+        Logprob = float.IsNaN(update.Logprob) || update.Token < 0 ? null : Logprob(update, codec),
+        Finish = update.Finish switch
+        {
+            null => null,
+            Engine.FinishReason.Stop => FinishReason.Stop,
+            Engine.FinishReason.Length => FinishReason.Length,
+            Engine.FinishReason.Cancelled => FinishReason.Cancelled,
+            _ => FinishReason.Failed,
+        },
+        Completed = update.Usage is not null,
+        Usage = update.Usage is { } usage ? new TokenUsage(usage.PromptTokens, usage.ImageTokens, usage.CachedTokens, usage.CompletionTokens) : null,
+        Failure = update.Failure is { } failure ? Failures.Of(failure) : null,
+    };
+
+    private static TokenLogprob Logprob(in TokenUpdate update, TextCodec codec) => new(
+        update.Token, Text(codec, update.Token), update.Logprob,
+        [.. (update.TopLogprobs ?? []).Select(top => new TokenLogprob(top.Id, Text(codec, top.Id), top.Logprob, []))]);
+
+    private static string Text(TextCodec codec, int token) => Encoding.UTF8.GetString(codec.Bytes(token).Span);
+}

@@ -1,0 +1,32 @@
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Engine;
+
+namespace LlavaCluster.Worker.Serving;
+
+/// <summary>The engine's refusals and failures as clients and conversations know them. One table each.</summary>
+internal static class Failures
+{
+    public static ChatFailure Of(Submission.Rejected rejected) => new(
+        rejected.Reason switch
+        {
+            RejectionReason.Invalid => ChatFailureKind.InvalidRequest,
+            RejectionReason.TooLarge => ChatFailureKind.ContextExceeded,
+            RejectionReason.AdapterMissing => ChatFailureKind.ModelNotFound,
+            RejectionReason.Overloaded => ChatFailureKind.Overloaded,
+            _ => ChatFailureKind.ModelUnavailable,
+        },
+        rejected.Message,
+        RetryAfter: rejected.RetryAfter);
+
+    public static ChatFailure Of(RequestFailure failure) => new(
+        failure.Kind switch
+        {
+            FailureKind.DeadlineExceeded => ChatFailureKind.DeadlineExceeded,
+            FailureKind.Image => ChatFailureKind.InvalidRequest,
+            FailureKind.Constraint => ChatFailureKind.InvalidRequest,
+            FailureKind.DeviceFault or FailureKind.EngineStopped => ChatFailureKind.ModelUnavailable,
+            FailureKind.Unread => ChatFailureKind.Cancelled,
+            _ => ChatFailureKind.Internal,
+        },
+        failure.Message);
+}

@@ -1,0 +1,163 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Engine;
+using LlavaCluster.Engine.Execution;
+using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Operations;
+using LlavaCluster.Storage.Objects;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using EngineStatus = LlavaCluster.Abstractions.Workers.EngineStatus;
+
+namespace LlavaCluster.Worker.Serving;
+
+/// <summary>The real engine of this process: loads the model when the host starts, answers for the worker's grain, drains when the host stops.</summary>
+internal sealed partial class LlavaEngineHost(
+    WorkerOptions options, IObjectStore objects, DataDirectory data, TimeProvider time, EngineInstruments instruments, ILoggerFactory loggers)
+    : IEngineHost, IHostedService, IDrain, IAsyncDisposable
+{
+    private readonly ILogger _logger = loggers.CreateLogger<LlavaEngineHost>();
+    private DeviceThread? _device;
+    private ServedModel? _model;
+    private LlmEngine? _engine;
+    private PromptBuilder? _prompts;
+
+    public ImmutableArray<ModelCard> Models => _model is { } model && _engine is not null ? [model.Card] : [];
+
+    public EngineStatus Status
+    {
+        get
+        {
+            if (_engine is not { } engine)
+            {
+                return new EngineStatus(false, 0, 0, 0, 0, 0, "cpu");
+            }
+
+            var status = engine.GetStatus();
+            return new EngineStatus(status.Health == EngineHealth.Ready, status.Running, status.Waiting, (long)status.FreeBlocks * BlockSize, (long)status.TotalBlocks * BlockSize, 0, "cpu");
+        }
+    }
+
+    private static int BlockSize => new EngineOptions().BlockSize;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        _device = new DeviceThread("llava device");
+        _model = await _device.RunAsync(
+            () =>
+            {
+                TorchSharp.torch.set_num_threads(options.Threads);
+                return ServedModel.Load(options, time.GetUtcNow());
+            },
+            cancellationToken);
+        _prompts = new PromptBuilder(_model, objects);
+        _engine = await LlmEngine.StartAsync(_model.Network, _model.ForEngine(), Sized(_model), _device, time, instruments, loggers.CreateLogger<LlmEngine>(), cancellationToken);
+        LogLoaded(_model.Card.Name, _model.Card.Parameters, _model.Card.Precision, time.GetElapsedTime(began));
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task DrainAsync(CancellationToken cancellationToken) => _engine?.DrainAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (_engine is not { } engine || _model is not { } model || _prompts is not { } prompts)
+        {
+            yield return Failed(new ChatFailure(ChatFailureKind.ModelUnavailable, "The model is loading."));
+            yield break;
+        }
+
+        if (request.Model != model.Card.Name)
+        {
+            yield return Failed(new ChatFailure(ChatFailureKind.ModelNotFound, $"The model \"{request.Model}\" is not served here.", "model"));
+            yield break;
+        }
+
+        var (prompt, failure) = await prompts.BuildAsync(request, cancellationToken);
+        var counted = failure is null ? PromptSize.Of(prompt) : default;
+        failure ??= CheckContext(model.Card, counted);
+        if (failure is not null)
+        {
+            yield return Failed(failure);
+            yield break;
+        }
+
+        yield return new GenerateUpdate { Usage = new TokenUsage(counted.Tokens, counted.ImageTokens, 0, 0) };
+        await foreach (var update in RunAsync(engine, model, EngineRequests.Make(request, prompt, Salt(request), model.Card.ContextLength - counted.Tokens), cancellationToken))
+        {
+            yield return update;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_engine is not null)
+        {
+            await _engine.DisposeAsync();
+        }
+
+        if (_device is not null)
+        {
+            if (_model is not null)
+            {
+                await _device.RunAsync(_model.Dispose);
+            }
+
+            await _device.DisposeAsync();
+        }
+    }
+
+    private static async IAsyncEnumerable<GenerateUpdate> RunAsync(LlmEngine engine, ServedModel model, EngineRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        // Leaving this enumeration, whatever the reason, ends the request in the engine.
+        using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            var submission = engine.Submit(request, abort.Token);
+            if (submission is Submission.Rejected rejected)
+            {
+                yield return Failed(Failures.Of(rejected));
+                yield break;
+            }
+
+            await foreach (var update in ((Submission.Accepted)submission).Updates.ReadAllAsync(cancellationToken))
+            {
+                yield return EngineUpdates.Map(update, model.Codec);
+            }
+        }
+        finally
+        {
+            await abort.CancelAsync();
+        }
+    }
+
+    private static ChatFailure? CheckContext(ModelCard card, PromptSize prompt) =>
+        prompt.Tokens < card.ContextLength
+            ? null
+            : new ChatFailure(ChatFailureKind.ContextExceeded, $"The prompt must be < {card.ContextLength} tokens; was {prompt.Tokens} ({prompt.ImageTokens} of them pictures).", "messages");
+
+    private static GenerateUpdate Failed(ChatFailure failure) => new() { Completed = true, Failure = failure };
+
+    private ReadOnlyMemory<byte> Salt(GenerateRequest request) => HMACSHA256.HashData(data.ClusterKey, Encoding.UTF8.GetBytes($"cache:{request.Tenant.Value}"));
+
+    /// <summary>As many KV blocks as the memory holds, and at least one full context.</summary>
+    private EngineOptions Sized(ServedModel model)
+    {
+        var text = model.Network.Config.Text;
+        var defaults = new EngineOptions();
+        var elementBytes = model.Network.Dtype == TorchSharp.torch.ScalarType.Float32 ? 4L : 2L;
+        var blockBytes = 2L * text.Layers * text.KvHeads * text.HeadDim * elementBytes * defaults.BlockSize;
+        var context = (text.MaxPositions + defaults.BlockSize - 1) / defaults.BlockSize;
+        var blocks = (int)Math.Clamp(options.KvBytes / blockBytes, context + 8, 65_536);
+        var imageTokens = Math.Max(defaults.ImageCacheTokens, 4 * model.Card.MaxImageTokens);
+        return new EngineOptions { KvBlocks = blocks, ImageCacheTokens = imageTokens };
+    }
+
+    [LoggerMessage(LogLevel.Information, "Serving {Model}: {Parameters} parameters in {Precision}, loaded in {Elapsed}")]
+    private partial void LogLoaded(string model, long parameters, string precision, TimeSpan elapsed);
+}

@@ -1,0 +1,27 @@
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Engine;
+using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Operations;
+using LlavaCluster.Worker.Serving;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace LlavaCluster.Worker;
+
+/// <summary>The worker as a part of a silo's host.</summary>
+public static class WorkerRegistration
+{
+    /// <summary>Loads the model when the host starts, hosts its grain and reports its load.</summary>
+    public static IServiceCollection AddLlavaWorker(this IServiceCollection services, WorkerOptions options)
+    {
+        services.AddSingleton(options);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(_ => new EngineInstruments());
+        services.AddSingleton<LlavaEngineHost>();
+        services.AddSingleton<IEngineHost>(provider => provider.GetRequiredService<LlavaEngineHost>());
+        services.AddSingleton<IDrain>(provider => provider.GetRequiredService<LlavaEngineHost>());
+        services.AddHostedService(provider => provider.GetRequiredService<LlavaEngineHost>());
+        services.AddHostedService<LoadReporter>();
+        return services.AddHostedGrains(typeof(ModelWorkerGrain).Assembly);
+    }
+}
