@@ -32,10 +32,14 @@ internal static class RelationQuestions
             return null;
         }
 
-        var direction = random.Pick(SceneDirection.All);
-        return OnlyThing(view, origin, direction) is { } thing
-            ? Named(SceneWording.Fill(random, FollowUpFrames, direction.Preposition), thing)
-            : null;
+        var clear = SceneDirection.All.Where(direction => OnlyThing(view, origin, direction) is not null).ToList();
+        if (clear.Count == 0)
+        {
+            return null;
+        }
+
+        var asked = random.Pick(clear);
+        return Named(SceneWording.Fill(random, FollowUpFrames, asked.Preposition), OnlyThing(view, origin, asked)!);
     }
 
     private static SceneQuestion? AskYesNo(SceneView view, SceneRandom random)

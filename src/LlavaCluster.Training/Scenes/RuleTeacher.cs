@@ -8,6 +8,7 @@ namespace LlavaCluster.Training.Scenes;
 public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
+    private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
     private static readonly float[] MixWeights = [0.62f, 0.2f, 0.18f]; // conversation, description, reasoning
 
     // Turns of a conversation, by kind: the targets' kinds come most often.
@@ -29,7 +30,7 @@ public sealed class RuleTeacher
     /// <summary>One conversation of a kind drawn in the mixture's proportions.</summary>
     public SceneConversation Teach(SceneAnnotation annotation, ulong seed)
     {
-        var kind = (SceneConversationKind)(1 + Random(annotation, seed, 0).PickWeighted(MixWeights));
+        var kind = (SceneConversationKind)(1 + SceneRandom.For(annotation.ImageId, seed, 0).PickWeighted(MixWeights));
         return Teach(annotation, kind, seed);
     }
 
@@ -38,7 +39,7 @@ public sealed class RuleTeacher
     {
         ArgumentNullException.ThrowIfNull(annotation);
         var view = new SceneView(_classes, annotation);
-        var random = Random(annotation, seed, 1 + (ulong)kind);
+        var random = SceneRandom.For(annotation.ImageId, seed, 1 + (ulong)kind);
         return kind switch
         {
             SceneConversationKind.Caption => new(kind, annotation.ImageId, [DescriptionQuestions.AskCaption(view, annotation, random)]),
@@ -52,7 +53,7 @@ public sealed class RuleTeacher
     public SceneQuestion? Ask(SceneAnnotation annotation, SceneQuestionKind kind, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(annotation);
-        return TryAsk(new SceneView(_classes, annotation), kind, Random(annotation, seed, 100 + (ulong)kind));
+        return TryAsk(new SceneView(_classes, annotation), kind, SceneRandom.For(annotation.ImageId, seed, 100 + (ulong)kind));
     }
 
     private static List<SceneQuestion> Converse(SceneView view, SceneRandom random)
@@ -61,7 +62,7 @@ public sealed class RuleTeacher
         var wanted = 2 + random.Next(4);
         for (var tries = 0; turns.Count < wanted && tries < wanted * TriesPerTurn; tries++)
         {
-            if (turns.Count > 0 && random.Chance(0.25f) && RelationQuestions.TryFollowUp(view, turns[^1], random) is { } followUp)
+            if (turns.Count > 0 && random.Chance(FollowUpShare) && RelationQuestions.TryFollowUp(view, turns[^1], random) is { } followUp)
             {
                 turns.Add(followUp);
                 continue;
@@ -89,15 +90,4 @@ public sealed class RuleTeacher
         SceneQuestionKind.Reasoning => ReasoningQuestions.TryAsk(view, random),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"kind must be a question kind; was {kind}."),
     };
-
-    private static SceneRandom Random(SceneAnnotation annotation, ulong seed, ulong purpose)
-    {
-        var hash = 14695981039346656037UL; // FNV-1a
-        foreach (var character in annotation.ImageId)
-        {
-            hash = (hash ^ character) * 1099511628211UL;
-        }
-
-        return new SceneRandom(new SceneRandom(new SceneRandom(hash).NextUInt64() ^ seed).NextUInt64() ^ purpose);
-    }
 }

@@ -9,9 +9,10 @@ namespace LlavaCluster.Training.Scenes;
 /// <param name="Kind">animal, food, plant, vehicle, ...: the word a question uses.</param>
 /// <param name="Traits">What it is or can do: "flies", "wheels", "edible", ...</param>
 /// <param name="Unclear">Traits that people would argue about for it: no such question is asked where it is in the picture.</param>
+/// <param name="Also">Other names that grading accepts; the teacher never uses them.</param>
 public sealed record SceneClass(
     string Name, string Plural, string Codepoints, string Cldr, string Subcategory, string Kind, IReadOnlyList<string> Traits,
-    IReadOnlyList<string> Unclear)
+    IReadOnlyList<string> Unclear, IReadOnlyList<string> Also)
 {
 
     /// <summary>The name with its indefinite article: "an apple".</summary>

@@ -101,17 +101,30 @@ public sealed class ScenePackages(string? cacheFolder = null)
         }
 
         using var process = StartNpm(start);
-        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
-        await output.ConfigureAwait(false);
-        if (process.ExitCode != 0)
+        var (exitCode, errors) = await RunToEndAsync(process, cancellationToken).ConfigureAwait(false);
+        if (exitCode != 0)
         {
-            throw new InvalidOperationException(
-                $"npm pack {package.Name}@{package.Version} ended with {process.ExitCode}: {(await errors.ConfigureAwait(false)).Trim()}");
+            throw new InvalidOperationException($"npm pack {package.Name}@{package.Version} ended with {exitCode}: {errors.Trim()}");
         }
 
         return Directory.EnumerateFiles(folder, "*.tgz").Single();
+    }
+
+    private static async Task<(int ExitCode, string Errors)> RunToEndAsync(Process process, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+            await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+            await output.ConfigureAwait(false);
+            return (process.ExitCode, await errors.ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
     }
 
     private static Process StartNpm(ProcessStartInfo start)

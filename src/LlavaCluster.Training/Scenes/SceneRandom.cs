@@ -12,6 +12,18 @@ internal sealed class SceneRandom(ulong state)
     /// <summary>A generator for the key and a purpose: pictures, captions and questions of one scene draw from different streams.</summary>
     public static SceneRandom For(SceneKey key, ulong purpose) => new(Mix(key.Value ^ Mix(purpose)));
 
+    /// <summary>A generator for a picture known by its id only, a seed and a purpose.</summary>
+    public static SceneRandom For(string imageId, ulong seed, ulong purpose)
+    {
+        var hash = 14695981039346656037UL; // FNV-1a
+        foreach (var character in imageId)
+        {
+            hash = (hash ^ character) * 1099511628211UL;
+        }
+
+        return new(Mix(Mix(Mix(hash) ^ seed) ^ purpose));
+    }
+
     public ulong NextUInt64() => Mix(_state += Gamma);
 
     /// <summary>Uniform in [0, 1).</summary>
