@@ -127,7 +127,7 @@ internal sealed partial class EngineCore
             LogPreempted(_logger, plan.Preempted.Count, _allocator.Available);
         }
 
-        if (!plan.HasWork && plan.DroppedSlots.Count == 0)
+        if (!plan.HasWork && plan.DroppedSlots.Count == 0 && plan.Preempted.Count == 0)
         {
             return _live.Count == 0 ? StepOutcome.Idle : StepOutcome.Stalled;
         }

@@ -86,8 +86,9 @@ internal sealed partial class Scheduler(
         MakeRoomForUrgent();
         _tokensLeft = options.MaxTokensPerStep;
         _imageTokensLeft = options.MaxImageTokensPerStep;
+        var madeRoom = _plan.Preempted.Count;
         PlanRunning();
-        if (_plan.Preempted.Count == 0)
+        if (_plan.Preempted.Count == madeRoom)
         {
             Admit();
         }

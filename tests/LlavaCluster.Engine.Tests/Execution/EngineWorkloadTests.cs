@@ -1,0 +1,141 @@
+using CsCheck;
+using LlavaCluster.Engine.Execution;
+using LlavaCluster.Engine.Generation;
+using LlavaCluster.Engine.Tests.Support;
+
+namespace LlavaCluster.Engine.Tests.Execution;
+
+public sealed class EngineWorkloadTests
+{
+    private static readonly Gen<EngineRequest> Request =
+        from tenant in Gen.Int[0, 2]
+        from common in Gen.Int[0, 12]
+        from own in Gen.Int[0, 28].Array[1, 10]
+        from image in Gen.Int[0, 3]
+        from imageTokens in Gen.OneOf(Gen.Const(3), Gen.Const(6), Gen.Const(10))
+        from images in Gen.Int[0, 2]
+        from maxTokens in Gen.Int[1, 20]
+        from choices in Gen.Frequency((3, Gen.Const(1)), (1, Gen.Int[2, 3]))
+        from temperature in Gen.OneOf(Gen.Const(0.0), Gen.Const(1.0))
+        from seed in Gen.Long
+        from priority in Gen.Int[0, 2]
+        select Requests.Of(
+                $"tenant{tenant}",
+                maxTokens,
+                [
+                    Requests.Text([.. Enumerable.Range(0, common)]),
+                    .. Enumerable.Range(image, images).Select(i => Requests.Image(i, imageTokens)),
+                    Requests.Text(own),
+                ])
+            .With(s => s with { Temperature = temperature, Seed = seed, Choices = choices, FrequencyPenalty = 0.5, Stop = Requests.Stops("bad", "cab") })
+            with { Priority = (RequestPriority)priority };
+
+    private static readonly Gen<EngineOptions> Options =
+        from blockSize in Gen.OneOf(Gen.Const(1), Gen.Const(3), Gen.Const(4))
+        from tokens in Gen.Int[9, 40]
+        from running in Gen.Int[1, 8]
+        from kvTokens in Gen.Int[110, 260]
+        from imageStep in Gen.Int[3, 12]
+        from imageCache in Gen.Int[10, 30]
+        select new EngineOptions
+        {
+            BlockSize = blockSize,
+            KvBlocks = kvTokens / blockSize,
+            MaxTokensPerStep = tokens,
+            MaxRunningSequences = running,
+            MaxImageTokensPerStep = imageStep,
+            ImageCacheTokens = imageCache,
+        };
+
+    [Fact]
+    public void Run_WhateverTheBatchTheChunksAndThePreemptions_GivesWhatEachRequestGivesAlone() =>
+        Gen.Select(Request.Array[1, 8], Options).Sample(
+            (requests, options) =>
+            {
+                var alone = requests.Select(r => EngineBench.Alone(r)).ToList();
+                using var bench = new EngineBench(options);
+                var live = new List<LiveRequest>();
+                foreach (var request in requests)
+                {
+                    live.Add(bench.Submit(request));
+                    bench.Step();
+                    AssertBudgets(bench);
+                }
+
+                bench.RunToEnd();
+                AssertBudgets(bench);
+                for (var i = 0; i < requests.Length; i++)
+                {
+                    var updates = EngineBench.Read(live[i]);
+                    for (var choice = 0; choice < requests[i].Sampling.Choices; choice++)
+                    {
+                        Assert.Equal(EngineBench.Tokens(alone[i], choice), EngineBench.Tokens(updates, choice));
+                        Assert.Equal(EngineBench.Text(alone[i], choice), EngineBench.Text(updates, choice));
+                    }
+                }
+
+                bench.AssertNothingIsHeld();
+            },
+            iter: 300, threads: 1);
+
+    [Fact]
+    public void Cancel_AtAnyStep_GivesEverythingBackAndLeavesOthersAlone() =>
+        Gen.Select(Request.Array[2, 6], Options, Gen.Int[0, 12].Array[6]).Sample(
+            (requests, options, stops) =>
+            {
+                using var bench = new EngineBench(options);
+                var live = requests.Select(bench.Submit).ToList();
+                for (var step = 0; step <= 12; step++)
+                {
+                    for (var i = 1; i < live.Count; i++)
+                    {
+                        if (stops[i] == step)
+                        {
+                            live[i].Cancel();
+                        }
+                    }
+
+                    bench.Step();
+                }
+
+                bench.RunToEnd();
+                bench.AssertNothingIsHeld();
+                Assert.Equal(EngineBench.Tokens(EngineBench.Alone(requests[0])), EngineBench.Tokens(EngineBench.Read(live[0])));
+                Assert.All(live.Skip(1), r => Assert.NotNull(EngineBench.Read(r)[^1].Usage));
+                Assert.All(live, r => Assert.True(r.Updates.Completion.IsCompleted));
+            },
+            iter: 200, threads: 1);
+
+    [Fact]
+    public void Resume_AtEveryTokenOfEveryChoice_ContinuesExactly() =>
+        Request.Sample(
+            request =>
+            {
+                var whole = EngineBench.Alone(request);
+                for (var cut = 0; cut <= whole.Count; cut++)
+                {
+                    var before = whole.Take(cut).ToList();
+                    var emitted = Enumerable.Range(0, request.Sampling.Choices).Select(c => (IReadOnlyList<int>)EngineBench.Tokens(before, c)).ToList();
+                    var after = EngineBench.Alone(request with { Emitted = emitted });
+                    for (var choice = 0; choice < request.Sampling.Choices; choice++)
+                    {
+                        Assert.Equal(EngineBench.Tokens(whole, choice), EngineBench.Tokens(before.Concat(after), choice));
+                        Assert.Equal(EngineBench.Text(whole, choice), EngineBench.Text(before, choice) + EngineBench.Text(after, choice));
+                        Assert.Equal(
+                            whole.Last(u => u.Choice == choice).Finish,
+                            after.Where(u => u.Choice == choice).Last().Finish);
+                    }
+
+                    Assert.Equal(whole[^1].Usage!.CompletionTokens, after[^1].Usage!.CompletionTokens);
+                }
+            },
+            iter: 60, threads: 1);
+
+    private static void AssertBudgets(EngineBench bench)
+    {
+        Assert.InRange(bench.Runner.LargestStep, 0, bench.Options.MaxTokensPerStep);
+        Assert.InRange(bench.Core.Scheduler.Running.Count, 0, bench.Options.MaxRunningSequences);
+        Assert.InRange(bench.Core.Features.UsedTokens, 0, bench.Options.ImageCacheTokens);
+        Assert.InRange(bench.Runner.ImageSlots, 0, bench.Core.Features.Count + bench.Core.Features.References + 1);
+    }
+}

@@ -1,0 +1,115 @@
+using LlavaCluster.Engine.Execution;
+using LlavaCluster.Engine.Scheduling;
+
+namespace LlavaCluster.Engine.Tests.Support;
+
+/// <summary>
+/// A language model without tensors: the state of a position is a hash of the state before it, read back through the block table, and of the token or image
+/// feature there. A wrong block, a stale feature or a token computed twice changes every later token.
+/// </summary>
+internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModelRunner
+{
+    private readonly ulong[] _states = new ulong[options.KvBlocks * options.BlockSize];
+    private readonly Dictionary<int, ulong> _features = [];
+
+    public int ImageSlots => _features.Count;
+
+    public int Encoded { get; private set; }
+
+    public int LargestStep { get; private set; }
+
+    public bool IsDisposed { get; private set; }
+
+    /// <summary>Makes any batch throw that holds this token at a position it computes.</summary>
+    public int? PoisonToken { get; set; }
+
+    /// <summary>Makes logits NaN for rows that end in this token.</summary>
+    public int? NanToken { get; set; }
+
+    /// <summary>Runs at the start of every forward pass.</summary>
+    public Action? OnForward { get; set; }
+
+    public void DropImages(IReadOnlyList<int> slots)
+    {
+        foreach (var slot in slots)
+        {
+            _features.Remove(slot);
+        }
+    }
+
+    public void Encode(IReadOnlyList<ImageWork> images)
+    {
+        foreach (var image in images)
+        {
+            if (image.Pixels[0] < 0)
+            {
+                throw new InvalidDataException("negative pixel");
+            }
+        }
+
+        foreach (var image in images)
+        {
+            Encoded++;
+            _features[image.Slot] = Mix(77, (ulong)image.Pixels[0]);
+        }
+    }
+
+    public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits)
+    {
+        OnForward?.Invoke();
+        var total = 0;
+        foreach (var row in rows)
+        {
+            if (PoisonToken is { } poison && row.Sequence.Tokens.Slice(row.Start, row.Count).Contains(poison))
+            {
+                throw new InvalidOperationException("poisoned");
+            }
+
+            total += row.Count;
+        }
+
+        LargestStep = Math.Max(LargestStep, total);
+        foreach (var row in rows)
+        {
+            var state = Compute(row);
+            if (row.Samples)
+            {
+                Score(state, row, logits[..vocabulary]);
+                logits = logits[vocabulary..];
+            }
+        }
+    }
+
+    public void Dispose() => IsDisposed = true;
+
+    private ulong Compute(in StepRow row)
+    {
+        var blocks = row.Sequence.Blocks.Blocks;
+        var size = options.BlockSize;
+        var state = row.Start == 0 ? 1 : _states[(blocks[(row.Start - 1) / size] * size) + ((row.Start - 1) % size)];
+        for (var position = row.Start; position < row.Start + row.Count; position++)
+        {
+            var image = row.Sequence.Images.FirstOrDefault(i => i.Start <= position && position < i.End);
+            state = image is null ? Mix(state, (ulong)row.Sequence.Tokens[position]) : Mix(state, Mix(_features[image.Slot], (ulong)(position - image.Start)));
+            _states[(blocks[position / size] * size) + (position % size)] = state;
+        }
+
+        return state;
+    }
+
+    private void Score(ulong state, in StepRow row, Span<float> logits)
+    {
+        for (var i = 0; i < logits.Length; i++)
+        {
+            logits[i] = row.Sequence.Tokens[^1] == NanToken ? float.NaN : (Mix(state, (ulong)i) >> 40) * (8f / (1 << 24));
+        }
+    }
+
+    private static ulong Mix(ulong a, ulong b)
+    {
+        var x = (a ^ (b * 0x9E3779B97F4A7C15)) + 0x632BE59BD9B4E019;
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+        return x ^ (x >> 31);
+    }
+}
