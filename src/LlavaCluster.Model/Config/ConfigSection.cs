@@ -38,6 +38,9 @@ internal readonly struct ConfigSection
     /// <summary>The file, or null where there is none.</summary>
     public static ConfigSection? ReadFileIfThere(string file) => File.Exists(file) ? ReadFile(file) : null;
 
+    /// <summary>True of <c>default</c>, which is no object of any file.</summary>
+    public bool IsEmpty => _object.ValueKind == JsonValueKind.Undefined;
+
     /// <summary>True where the key is there and not null.</summary>
     public bool Has(string key) => Find(key) is not null;
 
@@ -69,6 +72,23 @@ internal readonly struct ConfigSection
         { ValueKind: JsonValueKind.Object } value => new ConfigSection(_file, Name(key) + ".", value),
         { } value => throw Refuse(key, "must be an object", value),
     };
+
+    /// <summary>A list of objects; empty where the key is absent.</summary>
+    public ConfigSection[] Sections(string key)
+    {
+        if (Find(key) is not { } list)
+        {
+            return [];
+        }
+
+        if (list.ValueKind != JsonValueKind.Array || list.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Object))
+        {
+            throw Refuse(key, "must be a list of objects");
+        }
+
+        var (file, path) = (_file, Name(key));
+        return [.. list.EnumerateArray().Select((item, index) => new ConfigSection(file, $"{path}[{index}].", item))];
+    }
 
     public int Positive(string key, int fallback) => (int)Integer(key, 1, int.MaxValue, fallback)!.Value;
 

@@ -92,10 +92,21 @@ internal sealed class BytePairMerger
         }
 
         var length = symbols[left].Length + symbols[right].Length;
-        if (_ids.TryGetValue(text.AsSpan(symbols[left].Start, length), out var id))
+        if (Score(text.AsSpan(symbols[left].Start, length), symbols[left].Length) is { } score)
         {
-            agenda.Enqueue((left, right, length), (_file.Pieces[id].Score, left));
+            agenda.Enqueue((left, right, length), (score, left));
         }
+    }
+
+    // Null where the two parts of the pair do not merge. A file with a list of merges (tokenizer.json) allows those and no others, the earliest first.
+    private float? Score(ReadOnlySpan<char> pair, int leftLength)
+    {
+        if (_file.Merges is not { } merges)
+        {
+            return _ids.TryGetValue(pair, out var id) ? _file.Pieces[id].Score : null;
+        }
+
+        return _ids.TryGetValue(pair[..leftLength], out var left) && _ids.TryGetValue(pair[leftLength..], out var right) && merges.TryGetValue((left, right), out var rank) ? -rank : null;
     }
 
     private static void Merge(Symbol[] symbols, int left, int right)

@@ -13,10 +13,10 @@ public sealed class IncrementalDecoder
     private readonly bool _keepSpecials;
     private readonly StringBuilder _text = new();
 
-    internal IncrementalDecoder(SentencePieceTokenizer tokenizer, TokenizerSettings settings, bool keepSpecials)
+    internal IncrementalDecoder(PieceTokenizer tokenizer, TokenizerSettings settings, bool keepSpecials)
     {
         // A special token that is written out comes first, so that no space of the text's is the dummy prefix.
-        _pieces = new PieceDecoder(tokenizer, stripsFirstSpace: !keepSpecials);
+        _pieces = new PieceDecoder(tokenizer, tokenizer.StripsFirstSpace && !keepSpecials);
         _settings = settings;
         _keepSpecials = keepSpecials;
     }

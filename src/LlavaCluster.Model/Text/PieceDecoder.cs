@@ -6,7 +6,7 @@ namespace LlavaCluster.Model.Text;
 /// Turns pieces into text one by one, as SentencePiece's DecodePieces does on all of them: U+2581 is a space, byte pieces are UTF-8 whose invalid bytes become
 /// U+FFFD each. Holds back an unfinished character. Its state is a function of the ids so far.
 /// </summary>
-internal sealed class PieceDecoder(SentencePieceTokenizer tokenizer, bool stripsFirstSpace)
+internal sealed class PieceDecoder(PieceTokenizer tokenizer, bool stripsFirstSpace)
 {
     private readonly byte[] _held = new byte[4];
     private int _heldCount;
@@ -14,22 +14,19 @@ internal sealed class PieceDecoder(SentencePieceTokenizer tokenizer, bool strips
 
     public void Append(int id, StringBuilder text)
     {
-        if (tokenizer.Piece(id) is not { } piece || piece.Kind == SentencePieceKind.Control)
+        var (utf8, isText) = tokenizer.Shown(id);
+        if (utf8.IsEmpty)
         {
             return;
         }
 
-        if (piece.Kind == SentencePieceKind.Byte)
+        var shown = utf8.Span;
+        foreach (var unit in _strips && isText && shown[0] == (byte)' ' ? shown[1..] : shown)
         {
-            _held[_heldCount++] = Convert.ToByte(piece.Text[3..5], 16);
+            _held[_heldCount++] = unit;
             Release(text, all: false);
-            _strips = false;
-            return;
         }
 
-        Flush(text);
-        var shown = piece.Kind == SentencePieceKind.Unknown ? " \u2047 " : piece.Text.Replace(SentencePieceTokenizer.Space, ' ');
-        text.Append(_strips && shown.StartsWith(' ') ? shown.AsSpan(1) : shown);
         _strips = false;
     }
 

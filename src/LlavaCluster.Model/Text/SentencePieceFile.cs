@@ -18,24 +18,34 @@ internal sealed record SentencePieceFile
     /// <summary>Whether a space is put before the text.</summary>
     public bool AddDummyPrefix { get; init; } = true;
 
+    /// <summary>Whether that space is left out where the text begins with one of its own (Metaspace in tokenizer.json).</summary>
+    public bool PrefixIsOnlyForWords { get; init; }
+
+    /// <summary>Whether decoding takes one space from the start of a text.</summary>
+    public bool StripsFirstSpace { get; init; } = true;
+
+    /// <summary>The rank of each pair that merges, by the ids of its parts, where the file lists them; null where every pair merges that makes a piece.</summary>
+    public IReadOnlyDictionary<(int Left, int Right), int>? Merges { get; init; }
+
     /// <summary>Whether characters outside the vocabulary become byte pieces.</summary>
     public bool ByteFallback { get; init; }
 
     /// <exception cref="CheckpointException">The file is damaged or of a kind that is not supported.</exception>
     public static SentencePieceFile Read(string path)
     {
-        if (new FileInfo(path).Length > LargestFile)
-        {
-            throw new CheckpointException(path, $"must be <= {LargestFile} bytes; was {new FileInfo(path).Length}.");
-        }
-
         try
         {
-            return Parse(path, File.ReadAllBytes(path));
+            return new FileInfo(path).Length <= LargestFile
+                ? Parse(path, File.ReadAllBytes(path))
+                : throw new CheckpointException(path, $"must be <= {LargestFile} bytes; was {new FileInfo(path).Length}.");
         }
-        catch (InvalidProtocolBufferException exception)
+        catch (Exception exception) when (exception is InvalidProtocolBufferException or InvalidDataException or OverflowException)
         {
-            throw new CheckpointException(path, $"is not a SentencePiece model: {exception.Message}");
+            throw new CheckpointException(path, $"is not a SentencePiece model: {exception.Message}", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(path, "cannot be read: " + exception.Message, exception);
         }
     }
 
@@ -73,11 +83,40 @@ internal sealed record SentencePieceFile
         var refusal = pieces.Count == 0 ? "has no pieces"
             : type != BytePairEncoding ? $"must be a BPE model (type {BytePairEncoding}); was type {type}"
             : hasMap ? "has a normalisation map, which is not supported"
-            : removesSpaces ? "removes extra spaces, which is not supported" : null;
+            : removesSpaces ? "removes extra spaces, which is not supported"
+            : FaultOf(pieces, byteFallback);
         return refusal is null
-            ? new SentencePieceFile { Pieces = pieces.ToImmutable(), AddDummyPrefix = dummyPrefix, ByteFallback = byteFallback }
+            ? new SentencePieceFile { Pieces = pieces.ToImmutable(), AddDummyPrefix = dummyPrefix, StripsFirstSpace = dummyPrefix, ByteFallback = byteFallback }
             : throw new CheckpointException(path, $"{refusal}.");
     }
+
+    /// <summary>What makes a vocabulary unusable, or null.</summary>
+    internal static string? FaultOf(IReadOnlyList<SentencePiece> pieces, bool byteFallback)
+    {
+        var bytes = new HashSet<string>(StringComparer.Ordinal);
+        for (var id = 0; id < pieces.Count; id++)
+        {
+            if (!Enum.IsDefined(pieces[id].Kind))
+            {
+                return $"piece {id} must be of type 1 to 6; was {(int)pieces[id].Kind}";
+            }
+
+            if (pieces[id].Kind == SentencePieceKind.Byte)
+            {
+                if (!IsByteName(pieces[id].Text))
+                {
+                    return $"byte piece {id} must be named <0x00> to <0xFF>; was '{CheckpointException.Printable(pieces[id].Text)}'";
+                }
+
+                _ = bytes.Add(pieces[id].Text);
+            }
+        }
+
+        return byteFallback && bytes.Count != 256 ? $"must have 256 byte pieces for its byte fallback; has {bytes.Count}" : null;
+    }
+
+    internal static bool IsByteName(string text) =>
+        text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>' && char.IsAsciiHexDigitUpper(text[3]) && char.IsAsciiHexDigitUpper(text[4]);
 
     private static SentencePiece ReadPiece(byte[] bytes)
     {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Microsoft.ML.Tokenizers;
 
@@ -8,9 +7,11 @@ namespace LlavaCluster.Model.Text;
 /// LLaMA's SentencePiece BPE behind the library's <see cref="Tokenizer"/>: ids equal to the reference implementation's, no special tokens added or recognised.
 /// Thread-safe.
 /// </summary>
-public sealed class SentencePieceTokenizer : Tokenizer
+public sealed class SentencePieceTokenizer : PieceTokenizer
 {
     internal const char Space = '\u2581';
+
+    private static readonly byte[] UnknownSurface = Encoding.UTF8.GetBytes(" \u2047 ");
 
     private readonly SentencePieceFile _file;
     private readonly BytePairMerger _merger;
@@ -31,56 +32,11 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return new SentencePieceTokenizer(file, file.AddDummyPrefix);
     }
 
-    /// <summary>Number of pieces.</summary>
-    public int Count => _file.Pieces.Length;
+    public override int Count => _file.Pieces.Length;
 
-    /// <summary>The same pieces without a space before the text: for what follows a special token.</summary>
-    public SentencePieceTokenizer WithoutPrefix() => new(_file, prefix: false);
+    public override PieceTokenizer WithoutPrefix() => new SentencePieceTokenizer(_file, prefix: false);
 
-    public override string Decode(IEnumerable<int> ids)
-    {
-        var decoder = new PieceDecoder(this, stripsFirstSpace: _file.AddDummyPrefix);
-        var text = new StringBuilder();
-        foreach (var id in ids)
-        {
-            decoder.Append(id, text);
-        }
-
-        decoder.Flush(text);
-        return text.ToString();
-    }
-
-    public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
-    {
-        idsConsumed = charsWritten = 0;
-        var decoder = new PieceDecoder(this, stripsFirstSpace: _file.AddDummyPrefix);
-        var text = new StringBuilder();
-        foreach (var id in ids)
-        {
-            decoder.Append(id, text);
-            if (text.Length > destination.Length)
-            {
-                return OperationStatus.DestinationTooSmall;
-            }
-
-            text.CopyTo(charsWritten, destination[charsWritten..], text.Length - charsWritten);
-            charsWritten = text.Length;
-            idsConsumed++;
-        }
-
-        decoder.Flush(text);
-        if (text.Length > destination.Length)
-        {
-            return OperationStatus.DestinationTooSmall;
-        }
-
-        text.CopyTo(charsWritten, destination[charsWritten..], text.Length - charsWritten);
-        charsWritten = text.Length;
-        return OperationStatus.Done;
-    }
-
-    /// <summary>What a piece says, as UTF-8 and with real spaces; empty for control and unknown pieces and for ids beyond the vocabulary.</summary>
-    public ReadOnlyMemory<byte> Bytes(int id)
+    public override ReadOnlyMemory<byte> Bytes(int id)
     {
         if ((uint)id >= (uint)_file.Pieces.Length)
         {
@@ -96,7 +52,12 @@ public sealed class SentencePieceTokenizer : Tokenizer
         };
     }
 
-    internal SentencePiece? Piece(int id) => (uint)id < (uint)_file.Pieces.Length ? _file.Pieces[id] : null;
+    internal override bool StripsFirstSpace => _file.StripsFirstSpace;
+
+    internal override (ReadOnlyMemory<byte> Utf8, bool IsText) Shown(int id) =>
+        (uint)id < (uint)_file.Pieces.Length && _file.Pieces[id].Kind == SentencePieceKind.Unknown
+            ? (UnknownSurface, true)
+            : (Bytes(id), (uint)id < (uint)_file.Pieces.Length && _file.Pieces[id].Kind != SentencePieceKind.Byte);
 
     protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
@@ -106,8 +67,9 @@ public sealed class SentencePieceTokenizer : Tokenizer
             return new EncodeResults<EncodedToken> { Tokens = [], NormalizedText = null, CharsConsumed = 0 };
         }
 
-        var shift = _prefix ? 1 : 0;
-        var normalised = (_prefix ? Space.ToString() : "") + given.Replace(' ', Space);
+        var escaped = given.Replace(' ', Space);
+        var shift = _prefix && !(_file.PrefixIsOnlyForWords && escaped[0] == Space) ? 1 : 0;
+        var normalised = shift == 1 ? Space + escaped : escaped;
         var pieces = new List<(int Id, int Start, int Length)>(normalised.Length);
         _merger.Encode(normalised, pieces);
         var kept = pieces.Take(settings.MaxTokenCount).ToList();

@@ -4,14 +4,14 @@ using Microsoft.ML.Tokenizers;
 namespace LlavaCluster.Model.Text;
 
 /// <summary>
-/// A model's text side: ids from prompts and text from ids, as Hugging Face's LlamaTokenizer makes them for the checkpoint's setting of <c>legacy</c>. Thread-safe.
+/// A model's text side: ids from prompts and text from ids, as Hugging Face's tokenisers make them: LlamaTokenizer for the checkpoint's setting of <c>legacy</c>, or what tokenizer.json says. Thread-safe.
 /// </summary>
 public sealed class TextCodec
 {
-    private readonly SentencePieceTokenizer _first;
-    private readonly Tokenizer _rest;
+    private readonly PieceTokenizer _first;
+    private readonly PieceTokenizer _rest;
 
-    internal TextCodec(SentencePieceTokenizer tokenizer, TokenizerSettings settings, int imageTokenId)
+    internal TextCodec(PieceTokenizer tokenizer, TokenizerSettings settings, int imageTokenId)
     {
         _first = tokenizer;
         _rest = settings.Legacy ? tokenizer : tokenizer.WithoutPrefix();
@@ -31,9 +31,21 @@ public sealed class TextCodec
 
     internal TokenizerSettings Settings { get; }
 
+    /// <summary>Reads <c>tokenizer.json</c> where there is one, as Hugging Face does, and <c>tokenizer.model</c> where there is not.</summary>
     /// <exception cref="Weights.CheckpointException">The folder has no tokeniser of a known kind, or a damaged one.</exception>
-    public static TextCodec Load(string folder, LlavaConfig config) =>
-        new(SentencePieceTokenizer.Read(Path.Combine(folder, "tokenizer.model")), TokenizerSettings.Read(folder, config), config.ImageTokenId);
+    public static TextCodec Load(string folder, LlavaConfig config)
+    {
+        if (File.Exists(Path.Combine(folder, TokenizerJsonReader.FileName)))
+        {
+            var (tokenizer, settings) = TokenizerJsonReader.Read(folder, config);
+            return new TextCodec(tokenizer, settings, config.ImageTokenId);
+        }
+
+        var model = Path.Combine(folder, "tokenizer.model");
+        return File.Exists(model)
+            ? new TextCodec(SentencePieceTokenizer.Read(model), TokenizerSettings.Read(folder, config), config.ImageTokenId)
+            : throw new Weights.CheckpointException(folder, $"has no tokeniser: neither {TokenizerJsonReader.FileName} nor tokenizer.model.");
+    }
 
     /// <summary>For a model that is being made: a SentencePiece file and the specials of the config, in the newer (not legacy) way.</summary>
     public static TextCodec ForTraining(string tokenizer, LlavaConfig config)
@@ -98,7 +110,7 @@ public sealed class TextCodec
     {
         var text = string.Concat(run.Select(words => words.Text));
         // Hugging Face's newer tokeniser also reads U+2581 in the text as a space.
-        var encoded = (isFirst ? (Tokenizer)_first : _rest).EncodeToTokens(Settings.Legacy ? text : text.Replace(SentencePieceTokenizer.Space, ' '), out _);
+        var encoded = (isFirst ? _first : _rest).EncodeToTokens(Settings.Legacy ? text : text.Replace(SentencePieceTokenizer.Space, ' '), out _);
         var ends = new List<(int End, bool Learned)>();
         foreach (var words in run)
         {

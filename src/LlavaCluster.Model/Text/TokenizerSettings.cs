@@ -18,7 +18,7 @@ internal sealed class TokenizerSettings
 
     public static TokenizerSettings Read(string folder, LlavaConfig config)
     {
-        var added = new Dictionary<string, int>(StringComparer.Ordinal) { ["<unk>"] = 0, ["<s>"] = config.BosTokenId, ["</s>"] = 2, ["<image>"] = config.ImageTokenId };
+        var added = new Dictionary<string, int>(StringComparer.Ordinal) { ["<unk>"] = 0, ["<s>"] = config.BosTokenId, ["</s>"] = 2 };
         var settings = ConfigSection.ReadFileIfThere(Path.Combine(folder, "tokenizer_config.json"));
         if (ConfigSection.ReadFileIfThere(Path.Combine(folder, "added_tokens.json")) is { } more)
         {
@@ -39,6 +39,7 @@ internal sealed class TokenizerSettings
             }
         }
 
+        AddPicture(added, config);
         return new TokenizerSettings
         {
             // LlamaTokenizer's own default where the key is absent.
@@ -46,7 +47,28 @@ internal sealed class TokenizerSettings
             AddsBeginning = settings?.Flag("add_bos_token", true) ?? true,
             Beginning = config.BosTokenId,
             Added = added,
-            Names = added.ToDictionary(entry => entry.Value, entry => entry.Key),
+            Names = NamesOf(added),
         };
+    }
+
+    /// <summary>Gives the picture's id its usual name where it has none; in the original layout it is the id of <c>&lt;unk&gt;</c>, which stays that.</summary>
+    internal static void AddPicture(Dictionary<string, int> added, LlavaConfig config)
+    {
+        if (!added.ContainsValue(config.ImageTokenId))
+        {
+            added["<image>"] = config.ImageTokenId;
+        }
+    }
+
+    /// <summary>One name an id, the first where there are several.</summary>
+    internal static Dictionary<int, string> NamesOf(IReadOnlyDictionary<string, int> added)
+    {
+        var names = new Dictionary<int, string>();
+        foreach (var (name, id) in added)
+        {
+            _ = names.TryAdd(id, name);
+        }
+
+        return names;
     }
 }
