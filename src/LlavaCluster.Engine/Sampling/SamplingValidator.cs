@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using LlavaCluster.Engine.Constraints.Automata;
 
 namespace LlavaCluster.Engine.Sampling;
 
@@ -96,7 +96,7 @@ public static class SamplingValidator
             {
                 found.Add(new($"stop[{index}]", $"1 to {SamplingLimits.MaxStopLength} characters", stop is null ? "null" : Show(stop.Length)));
             }
-            else if (!IsWellFormed(stop))
+            else if (!Utf8.IsWellFormed(stop))
             {
                 found.Add(new($"stop[{index}]", "well-formed Unicode", Shorten(stop)));
             }
@@ -110,21 +110,6 @@ public static class SamplingValidator
         {
             found.Add(new(field, $">= {Show(low)} and <= {Show(high)}", Show(value)));
         }
-    }
-
-    private static bool IsWellFormed(string text)
-    {
-        for (var at = 0; at < text.Length;)
-        {
-            if (Rune.DecodeFromUtf16(text.AsSpan(at), out _, out var used) != System.Buffers.OperationStatus.Done)
-            {
-                return false;
-            }
-
-            at += used;
-        }
-
-        return true;
     }
 
     private static string Show(double value) => value.ToString("R", CultureInfo.InvariantCulture);
