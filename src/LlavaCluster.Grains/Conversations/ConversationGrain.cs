@@ -1,0 +1,190 @@
+using System.Runtime.CompilerServices;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Storage;
+using LlavaCluster.Storage.Conversations;
+using Microsoft.Extensions.Logging;
+using Orleans.Placement;
+
+namespace LlavaCluster.Grains.Conversations;
+
+/// <summary>A conversation: its identity, the order of its calls and the pumps of its running turns. It sits on the front its client came to.</summary>
+[PreferLocalPlacement, CollectionAgeLimit(Minutes = 10)]
+internal sealed partial class ConversationGrain(IConversationLog log, TurnSurroundings surroundings, ILogger<ConversationGrain> logger) : Grain, IConversationGrain
+{
+    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(30);
+
+    private readonly Dictionary<Guid, TurnPump> _pumps = [];
+    private readonly CancellationTokenSource _stop = new();
+    private ConversationKey _key;
+    private TurnJournal _journal = null!;
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _key = ConversationKey.Parse(this.GetPrimaryKeyString());
+        _journal = new TurnJournal(_key, log, surroundings.Clock);
+        await _journal.LoadAsync(cancellationToken);
+        foreach (var turn in _journal.Tree.Turns.Where(turn => !turn.Settled))
+        {
+            LogResumed(turn.Request.TurnId, turn.Choices.Sum(choice => choice.Tokens.Count));
+            StartPump(turn);
+        }
+
+        this.RegisterGrainTimer(RenewLeasesAsync, new GrainTimerCreationOptions(RenewEvery, RenewEvery));
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_pumps.Values.Select(pump => pump.Done)).WaitAsync(cancellationToken);
+        _journal.Dispose();
+        _stop.Dispose();
+    }
+
+    public async Task<BeginTurnResult> BeginTurnAsync(TurnRequest request, CancellationToken cancellationToken)
+    {
+        if (_journal.Tree.Find(request.TurnId) is { } known)
+        {
+            return RequestIdentity.Same(known.Request, request)
+                ? BeginTurnResult.Accepted
+                : Refuse(ChatFailureKind.Conflict, $"Turn {request.TurnId} was begun before with another request.");
+        }
+
+        if (CheckParent(request) is { } wrongParent)
+        {
+            return BeginTurnResult.Refused(wrongParent);
+        }
+
+        if (CheckModel(request.Model) is { } noModel)
+        {
+            return BeginTurnResult.Refused(noModel);
+        }
+
+        var tenant = surroundings.Tenant(_key.Tenant);
+        var lease = await tenant.ReserveAsync(request.TurnId, request.WorstCaseTokens, cancellationToken);
+        if (lease.Refused is { } refused)
+        {
+            return BeginTurnResult.Refused(refused);
+        }
+
+        var fault = await _journal.AppendAsync(new TurnBegun(request, surroundings.Clock.GetUtcNow(), lease.Weight));
+        if (fault is null)
+        {
+            StartPump(_journal.Tree.Find(request.TurnId)!);
+            return BeginTurnResult.Accepted;
+        }
+
+        if (fault == StorageFault.Conflict)
+        {
+            // Another activation is ahead; the caller's retry finds it, and the lease waits for its turn.
+            DeactivateOnIdle();
+            throw new OrleansException($"Conversation {_key} went on elsewhere.");
+        }
+
+        await tenant.SettleAsync(request.TurnId, null, CancellationToken.None);
+        return fault == StorageFault.Full
+            ? Refuse(ChatFailureKind.StorageFull, "The store is full; nothing was begun.")
+            : Refuse(ChatFailureKind.Internal, "The store did not take the question; nothing was begun.");
+    }
+
+    public async IAsyncEnumerable<TurnEvent> FollowAsync(Guid turnId, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (_journal.Tree.Find(turnId) is not { } turn)
+        {
+            var failure = new ChatFailure(ChatFailureKind.NotFound, $"There is no turn {turnId} in conversation {_key.Id}.");
+            yield return new TurnEvent { Sequence = afterSequence + 1, Completed = true, Failure = failure };
+            yield break;
+        }
+
+        await foreach (var step in turn.FollowAsync(afterSequence, cancellationToken))
+        {
+            yield return step;
+        }
+    }
+
+    public Task<bool> CancelAsync(Guid turnId, CancellationToken cancellationToken)
+    {
+        if (!_pumps.TryGetValue(turnId, out var pump) || pump.Turn.End is not null)
+        {
+            return Task.FromResult(false);
+        }
+
+        pump.Cancel();
+        return Task.FromResult(true);
+    }
+
+    public Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken) => Task.FromResult(_journal.Tree.History());
+
+    public Task ResumeAsync(CancellationToken cancellationToken) => Task.CompletedTask; // Activation has resumed what was left.
+
+    public async Task<bool> DeleteAsync(CancellationToken cancellationToken)
+    {
+        foreach (var pump in _pumps.Values)
+        {
+            pump.Cancel();
+        }
+
+        await Task.WhenAll(_pumps.Values.Select(pump => pump.Done)).WaitAsync(cancellationToken);
+        return await _journal.DeleteAsync(cancellationToken);
+    }
+
+    private static BeginTurnResult Refuse(ChatFailureKind kind, string message) => BeginTurnResult.Refused(new ChatFailure(kind, message));
+
+    private ChatFailure? CheckParent(TurnRequest request)
+    {
+        if (request.Parent is not { } parent)
+        {
+            return null;
+        }
+
+        return _journal.Tree.Find(parent) switch
+        {
+            null => new ChatFailure(ChatFailureKind.NotFound, $"The parent turn {parent} is not in conversation {_key.Id}.", "parent"),
+            { End: null } => new ChatFailure(ChatFailureKind.Conflict, $"The parent turn {parent} is still being answered.", "parent", TimeSpan.FromSeconds(1)),
+            _ => null,
+        };
+    }
+
+    private ChatFailure? CheckModel(string model)
+    {
+        var workers = surroundings.Workers;
+        if (workers.Live.Any(load => load.Ready) && !workers.Knows(model))
+        {
+            var names = string.Join(", ", workers.Models.Select(card => card.Name));
+            return new ChatFailure(ChatFailureKind.ModelNotFound, $"The model must be one of {names}; was \"{model}\".", "model");
+        }
+
+        return workers.Live.Any(load => load.Ready)
+            ? null
+            : new ChatFailure(ChatFailureKind.ModelUnavailable, "No worker is ready.", null, TimeSpan.FromSeconds(2));
+    }
+
+    private void StartPump(Turn turn)
+    {
+        var pump = new TurnPump(_journal, turn, _key.Tenant, surroundings, logger);
+        _pumps[turn.Request.TurnId] = pump;
+        pump.Start(DeactivateOnIdle, _stop.Token);
+    }
+
+    /// <summary>Keeps the leases and the activation of running turns, and forgets the pumps of ended ones.</summary>
+    private async Task RenewLeasesAsync(CancellationToken cancellationToken)
+    {
+        foreach (var (id, pump) in _pumps.ToArray())
+        {
+            if (pump.Done.IsCompleted)
+            {
+                _pumps.Remove(id);
+                continue;
+            }
+
+            DelayDeactivation(RenewEvery * 4);
+            if (pump.Turn.End is null)
+            {
+                await surroundings.Tenant(_key.Tenant).ReserveAsync(id, pump.Turn.Request.WorstCaseTokens, cancellationToken);
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Resumes turn {TurnId} after {Tokens} durable tokens")]
+    private partial void LogResumed(Guid turnId, int tokens);
+}

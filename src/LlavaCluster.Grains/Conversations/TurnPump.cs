@@ -1,0 +1,227 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Storage;
+using LlavaCluster.Storage.Conversations;
+using Microsoft.Extensions.Logging;
+
+namespace LlavaCluster.Grains.Conversations;
+
+/// <summary>
+/// Drives one turn to its end: asks a worker, journals what it says, goes on at another worker after the journaled tokens when one is lost,
+/// ends the turn and settles its lease. Runs on the grain's scheduler, beside its calls.
+/// </summary>
+internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId tenant, TurnSurroundings surroundings, ILogger logger)
+{
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly List<Task> _leaving = [];
+
+    /// <summary>Completes when the turn has ended, or was left to another activation.</summary>
+    public Task Done { get; private set; } = Task.CompletedTask;
+
+    public Turn Turn => turn;
+
+    /// <param name="stop">Cancelled when the grain goes; the turn then stays unfinished in the log.</param>
+    /// <param name="stale">Called when the log or the disk does not let this activation go on.</param>
+    public void Start(Action stale, CancellationToken stop) => Done = RunAsync(stale, stop);
+
+    public void Cancel() => _cancel.Cancel();
+
+    private async Task RunAsync(Action stale, CancellationToken stop)
+    {
+        surroundings.Running.Enter();
+        try
+        {
+            var fault = turn.End is null ? await AnswerAsync(stop) : null;
+            if (fault is { } broken)
+            {
+                LogInterrupted(turn.Request.TurnId, broken);
+                turn.Interrupt(InterruptionOf(broken));
+                stale();
+            }
+            else if (turn.End is not null && !turn.Settled)
+            {
+                await SettleAsync(stop);
+            }
+
+            await Task.WhenAll(_leaving);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Another activation reads the log and goes on.
+        }
+        catch (Exception unexpected)
+        {
+            // The last edge of a background task: without this the turn would hang unseen.
+            LogFailed(unexpected, turn.Request.TurnId);
+            turn.Interrupt(new ChatFailure(ChatFailureKind.Internal, "The answer was interrupted; ask again with the same turn id."));
+            stale();
+        }
+        finally
+        {
+            surroundings.Running.Leave();
+        }
+    }
+
+    private async Task<StorageFault?> AnswerAsync(CancellationToken stop)
+    {
+        using var deadline = new CancellationTokenSource(Left(), surroundings.Clock);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(_cancel.Token, deadline.Token, stop);
+        var attempts = new AttemptLedger(surroundings.Clock);
+        while (!turn.AllChoicesFinished && !giveUp.IsCancellationRequested && attempts.Failure is null)
+        {
+            var worker = surroundings.Workers.Choose(turn.Request.Model, turn.Request.AffinityKey, attempts.Excluded);
+            if (worker is null)
+            {
+                await attempts.WaitAsync(surroundings.Workers.Changed, turn.HasTokens, giveUp.Token);
+                continue;
+            }
+
+            var (end, fault) = await StreamAsync(worker.Value, attempts, giveUp.Token);
+            if (fault is not null)
+            {
+                return fault;
+            }
+
+            if (!turn.AllChoicesFinished)
+            {
+                attempts.Take(worker.Value, end);
+            }
+        }
+
+        stop.ThrowIfCancellationRequested();
+        return await EndAsync(attempts.Failure, _cancel.IsCancellationRequested, deadline.IsCancellationRequested);
+    }
+
+    /// <summary>Reads one worker to its end. The update is its last one, or null if it was lost.</summary>
+    private async Task<(GenerateUpdate? End, StorageFault? Fault)> StreamAsync(WorkerKey worker, AttemptLedger attempts, CancellationToken giveUp)
+    {
+        var stream = new WorkerStream(surroundings.Worker(worker), worker, Request(), logger, surroundings.Workers.Gone(worker), giveUp);
+        try
+        {
+            var batch = new List<GenerateUpdate>();
+            while (await stream.TakeAsync(batch))
+            {
+                if (await JournalAsync(batch) is { } fault)
+                {
+                    return (null, fault);
+                }
+
+                attempts.Progress();
+                if (batch[^1].Completed)
+                {
+                    return (batch[^1], null);
+                }
+            }
+
+            return (null, null);
+        }
+        finally
+        {
+            // A dead worker is slow to leave; the turn does not wait for it.
+            _leaving.Add(stream.DisposeAsync().AsTask());
+        }
+    }
+
+    private async Task<StorageFault?> JournalAsync(List<GenerateUpdate> batch)
+    {
+        var records = ImmutableArray.CreateBuilder<LogRecord>(2);
+        if (turn.Prompt is null && batch.Find(update => update.Usage is not null)?.Usage is { } prompt)
+        {
+            records.Add(new PromptCounted(turn.Request.TurnId, prompt with { CompletionTokens = 0 }));
+        }
+
+        var emissions = batch
+            .Where(update => update.Token >= 0 || update.Text.Length > 0 || update.Finish is not null)
+            .Select(update => new Emission(update.Choice, update.Token, update.Text, update.Logprob, update.Finish))
+            .ToImmutableArray();
+        if (emissions.Length > 0)
+        {
+            records.Add(new TokensEmitted(turn.Request.TurnId, emissions));
+        }
+
+        return records.Count == 0 ? null : await journal.AppendAsync(records.ToImmutable());
+    }
+
+    private async Task<StorageFault?> EndAsync(ChatFailure? failure, bool cancelled, bool late)
+    {
+        if (late && failure is null && !turn.AllChoicesFinished)
+        {
+            failure = new ChatFailure(ChatFailureKind.DeadlineExceeded, "The deadline passed before the answer was whole.");
+        }
+
+        var finish = cancelled || late ? FinishReason.Cancelled : FinishReason.Failed;
+        var open = turn.Choices
+            .Select((choice, index) => (choice, index))
+            .Where(pair => pair.choice.Finish is null)
+            .Select(pair => new Emission(pair.index, -1, "", null, finish))
+            .ToImmutableArray();
+        var completed = new TurnCompleted(turn.Request.TurnId, surroundings.Clock.GetUtcNow(), turn.Usage, failure);
+        return open.Length == 0
+            ? await journal.AppendAsync(completed)
+            : await journal.AppendAsync(new TokensEmitted(turn.Request.TurnId, open), completed);
+    }
+
+    /// <summary>Tells the quota what was used. If this process dies between the two, the next activation tells it again; it counts once.</summary>
+    private async Task SettleAsync(CancellationToken stop)
+    {
+        for (var pause = TimeSpan.FromMilliseconds(100); ; pause *= 2)
+        {
+            try
+            {
+                await surroundings.Tenant(tenant).SettleAsync(turn.Request.TurnId, turn.End!.Usage, stop);
+                break;
+            }
+            catch (Exception fault) when ((fault is OrleansException or TimeoutException) && pause < TimeSpan.FromSeconds(10))
+            {
+                LogUnsettled(turn.Request.TurnId, fault.Message);
+                await Task.Delay(pause, surroundings.Clock, stop);
+            }
+        }
+
+        await journal.AppendAsync(new TurnSettled(turn.Request.TurnId));
+    }
+
+    private GenerateRequest Request() => new()
+    {
+        Tenant = tenant,
+        TurnId = turn.Request.TurnId,
+        Model = turn.Request.Model,
+        Messages = journal.Tree.MessagesOf(turn),
+        Options = turn.Request.Options,
+        Journal = [.. turn.Choices.Select(choice => choice.Tokens.ToImmutableArray())],
+        Finished = [.. turn.Choices.Select(choice => choice.Finish)],
+        ReleasedChars = [.. turn.Choices.Select(choice => choice.TextLength)],
+        Priority = turn.Request.Priority,
+        Deadline = turn.Request.Deadline,
+        Weight = turn.Weight,
+    };
+
+    private TimeSpan Left()
+    {
+        if (turn.Request.Deadline is not { } deadline)
+        {
+            return Timeout.InfiniteTimeSpan;
+        }
+
+        var left = deadline - surroundings.Clock.GetUtcNow();
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
+    private static ChatFailure InterruptionOf(StorageFault fault) => fault switch
+    {
+        StorageFault.Full => new ChatFailure(ChatFailureKind.StorageFull, "The store is full. What was said so far is kept; ask again with the same turn id when there is room."),
+        StorageFault.Conflict => new ChatFailure(ChatFailureKind.ModelUnavailable, "The conversation went on elsewhere; follow it again.", null, TimeSpan.FromSeconds(1)),
+        _ => new ChatFailure(ChatFailureKind.Internal, "The store did not answer. What was said so far is kept; ask again with the same turn id."),
+    };
+
+    [LoggerMessage(LogLevel.Warning, "Turn {TurnId} is interrupted: the log did not take its tokens ({Fault})")]
+    private partial void LogInterrupted(Guid turnId, StorageFault fault);
+
+    [LoggerMessage(LogLevel.Warning, "Turn {TurnId} is not settled yet: {Reason}")]
+    private partial void LogUnsettled(Guid turnId, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Turn {TurnId} failed")]
+    private partial void LogFailed(Exception fault, Guid turnId);
+}

@@ -1,0 +1,26 @@
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Grains.Workers;
+using LlavaCluster.Hosting.Tenancy;
+
+namespace LlavaCluster.Grains.Conversations;
+
+/// <summary>What a conversation reaches outside itself: workers by choice and by key, and its own tenant.</summary>
+internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, TenantStamps stamps, RunningTurns running, TimeProvider clock)
+{
+    public WorkerTable Workers => workers;
+
+    public RunningTurns Running => running;
+
+    public TimeProvider Clock => clock;
+
+    public IModelWorkerGrain Worker(WorkerKey key) => grains.GetGrain<IModelWorkerGrain>(key.ToString());
+
+    /// <summary>The tenant's grain, for calls from the asynchronous method that asked.</summary>
+    public ITenantGrain Tenant(TenantId tenant)
+    {
+        stamps.Stamp(tenant);
+        return grains.GetGrain<ITenantGrain>(tenant.Value);
+    }
+}

@@ -1,0 +1,25 @@
+using LlavaCluster.Grains.Conversations;
+using LlavaCluster.Grains.Workers;
+using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Operations;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Hosting;
+
+namespace LlavaCluster.Grains;
+
+/// <summary>A front's grains as a part of a silo's host.</summary>
+public static class GrainsRegistration
+{
+    /// <summary>Hosts conversations and tenants, listens to the workers and wakes what a lost front left.</summary>
+    public static IServiceCollection AddLlavaGrains(this IServiceCollection services)
+    {
+        services.AddSingleton<WorkerTable>();
+        services.AddSingleton<RunningTurns>();
+        services.AddSingleton<IDrain>(provider => provider.GetRequiredService<RunningTurns>());
+        services.AddSingleton<TurnSurroundings>();
+        services.AddHostedService<WorkerSweeper>();
+        services.AddHostedService<ConversationKeeper>();
+        services.AddGrainService<WorkerAgent>();
+        return services.AddHostedGrains(typeof(ConversationGrain).Assembly);
+    }
+}

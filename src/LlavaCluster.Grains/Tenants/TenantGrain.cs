@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Storage;
+using LlavaCluster.Storage.Tenants;
+
+namespace LlavaCluster.Grains.Tenants;
+
+/// <summary>A tenant's keys, quota and usage. Every change is durable before it is answered, and fenced by the record's version.</summary>
+[CollectionAgeLimit(Minutes = 30)]
+internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grain, ITenantGrain
+{
+    private const int SecretBytes = 32;
+    private const int KeyIdBytes = 6;
+    private static readonly ImmutableArray<byte> NoHash = [.. new byte[SHA256.HashSizeInBytes]];
+
+    private TenantId _tenant;
+    private long _version;
+    private UsageTotals _totals;
+    private ImmutableDictionary<string, StoredKey> _keys = ImmutableDictionary<string, StoredKey>.Empty;
+    private QuotaLedger _ledger = new(new TenantQuota(), []);
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _tenant = TenantId.Parse(this.GetPrimaryKeyString());
+        var record = await store.ReadAsync(_tenant, cancellationToken);
+        (_version, _totals) = (record.Version, record.Totals);
+        _keys = record.Keys.ToImmutableDictionary(key => key.Info.KeyId);
+        _ledger = new QuotaLedger(record.Quota, record.Leases);
+    }
+
+    public Task<ImmutableArray<string>?> VerifyKeyAsync(string keyId, ImmutableArray<byte> secretHash, CancellationToken cancellationToken)
+    {
+        var key = _keys.GetValueOrDefault(keyId);
+        var matches = CryptographicOperations.FixedTimeEquals((key?.Hash ?? NoHash).AsSpan(), secretHash.AsSpan());
+        return Task.FromResult(matches ? key?.Info.Scopes : null);
+    }
+
+    public async Task<CreatedKey> CreateKeyAsync(string label, ImmutableArray<string> scopes, CancellationToken cancellationToken)
+    {
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(KeyIdBytes));
+        var secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SecretBytes));
+        var key = new StoredKey(new KeyInfo(id, label, scopes, clock.GetUtcNow()), [.. SHA256.HashData(Encoding.UTF8.GetBytes(secret))]);
+        await WriteAsync(new TenantChange { AddedKey = key }, cancellationToken);
+        _keys = _keys.Add(id, key);
+        return new CreatedKey(key.Info, $"llava-{_tenant}.{id}.{secret}");
+    }
+
+    public async Task<bool> RevokeKeyAsync(string keyId, CancellationToken cancellationToken)
+    {
+        if (!_keys.ContainsKey(keyId))
+        {
+            return false;
+        }
+
+        await WriteAsync(new TenantChange { RemovedKey = keyId }, cancellationToken);
+        _keys = _keys.Remove(keyId);
+        return true;
+    }
+
+    public Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(_keys.Values.Select(key => key.Info).OrderBy(info => info.CreatedAt).ThenBy(info => info.KeyId, StringComparer.Ordinal).ToImmutableArray());
+
+    public async Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var (lease, refused) = _ledger.Reserve(turnId, worstCaseTokens, now);
+        if (lease is null || lease.Settled)
+        {
+            return new ReserveResult(refused, _ledger.Quota.Weight);
+        }
+
+        var stale = _ledger.Stale(now).Where(turn => turn != turnId).ToImmutableArray();
+        await WriteAsync(new TenantChange { PutLease = lease, DroppedLeases = stale }, cancellationToken);
+        foreach (var turn in stale)
+        {
+            _ledger.Drop(turn);
+        }
+
+        _ledger.Put(lease);
+        return new ReserveResult(null, _ledger.Quota.Weight);
+    }
+
+    public async Task SettleAsync(Guid turnId, TokenUsage? usage, CancellationToken cancellationToken)
+    {
+        var lease = _ledger.Find(turnId);
+        if (usage is null)
+        {
+            if (lease is { Settled: false })
+            {
+                await WriteAsync(new TenantChange { DroppedLeases = [turnId] }, cancellationToken);
+                _ledger.Drop(turnId);
+            }
+
+            return;
+        }
+
+        if (lease is { Settled: true })
+        {
+            return;
+        }
+
+        // A lease that expired meanwhile is gone, but the tokens were used all the same; the ledger's line counts them once.
+        var settled = lease is null ? null : lease with { Tokens = usage.PromptTokens + usage.CompletionTokens, Settled = true };
+        await WriteAsync(new TenantChange { PutLease = settled, Usage = new UsageEntry(turnId, clock.GetUtcNow(), usage) }, cancellationToken);
+        if (settled is not null)
+        {
+            _ledger.Put(settled);
+        }
+
+        _totals = (await store.ReadAsync(_tenant, cancellationToken)).Totals;
+    }
+
+    public async Task SetQuotaAsync(TenantQuota quota, CancellationToken cancellationToken)
+    {
+        await WriteAsync(new TenantChange { Quota = quota }, cancellationToken);
+        _ledger.Quota = quota;
+    }
+
+    public Task<TenantUsage> UsageAsync(CancellationToken cancellationToken) => Task.FromResult(new TenantUsage(
+        _ledger.Quota,
+        _ledger.Running(clock.GetUtcNow()),
+        _totals.Turns,
+        _totals.PromptTokens,
+        _totals.ImageTokens,
+        _totals.CompletionTokens));
+
+    /// <summary>After a conflict or a failed write memory and store may differ, so the grain starts anew from the store.</summary>
+    private async Task WriteAsync(TenantChange change, CancellationToken cancellationToken)
+    {
+        if (await store.WriteAsync(_tenant, _version, change, cancellationToken) is { } fault)
+        {
+            if (fault == StorageFault.Conflict)
+            {
+                DeactivateOnIdle();
+            }
+
+            throw new OrleansException($"The record of tenant {_tenant} was not written: {fault}.");
+        }
+
+        _version++;
+    }
+}

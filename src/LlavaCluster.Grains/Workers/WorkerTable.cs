@@ -1,0 +1,179 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Workers;
+
+namespace LlavaCluster.Grains.Workers;
+
+/// <summary>
+/// What a front knows of the workers, from the loads they push. A worker that falls silent is unready at once and those who wait on it are told.
+/// Members may be called from any thread.
+/// </summary>
+public sealed class WorkerTable(TimeProvider clock)
+{
+    /// <summary>Several missed reports: long enough for a busy host, short against a reader's patience.</summary>
+    internal static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a silent worker's models are still known, so that a restart does not read as "no such model".</summary>
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<WorkerKey, Entry> _entries = [];
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Models of all workers heard of lately, ready or not: one card a name, in the order of names.</summary>
+    public ImmutableArray<ModelCard> Models
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _entries.Values.SelectMany(entry => entry.Load.Models).GroupBy(card => card.Name).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => group.First())];
+            }
+        }
+    }
+
+    /// <summary>The last load of each worker that is not silent.</summary>
+    public ImmutableArray<WorkerLoad> Live
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _entries.Values.Where(IsLive).Select(entry => entry.Load).OrderBy(load => load.Worker.ToString(), StringComparer.Ordinal)];
+            }
+        }
+    }
+
+    /// <summary>Completes at the next report that makes another worker eligible, or at the loss of one.</summary>
+    public Task Changed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _changed.Task;
+            }
+        }
+    }
+
+    /// <summary>Takes a report; one that is not newer than the last is dropped.</summary>
+    public void Apply(WorkerLoad load, long epoch)
+    {
+        lock (_gate)
+        {
+            if (_entries.TryGetValue(load.Worker, out var entry) && epoch <= entry.Epoch)
+            {
+                return;
+            }
+
+            var wasEligible = entry is not null && IsLive(entry) && entry.Load.Ready;
+            var gone = entry is null || entry.Gone.IsCancellationRequested ? new CancellationTokenSource() : entry.Gone;
+            _entries[load.Worker] = new Entry(load, epoch, clock.GetTimestamp(), gone);
+            if (wasEligible != load.Ready)
+            {
+                Signal();
+            }
+        }
+    }
+
+    /// <summary>Looks for workers that fell silent; called several times a second.</summary>
+    public void Sweep()
+    {
+        List<CancellationTokenSource> lost = [];
+        lock (_gate)
+        {
+            foreach (var (worker, entry) in _entries.ToArray())
+            {
+                if (!IsLive(entry) && !entry.Gone.IsCancellationRequested)
+                {
+                    lost.Add(entry.Gone);
+                }
+
+                if (clock.GetElapsedTime(entry.HeardAt) > Memory)
+                {
+                    _entries.Remove(worker);
+                }
+            }
+
+            if (lost.Count > 0)
+            {
+                Signal();
+            }
+        }
+
+        lost.ForEach(source => source.Cancel());
+    }
+
+    /// <summary>Chooses a worker for a turn, or null if none is ready: of the two nearest to the affinity key, the second only if the first is plainly busier.</summary>
+    public WorkerKey? Choose(string model, string affinityKey, IReadOnlySet<WorkerKey> excluded)
+    {
+        lock (_gate)
+        {
+            var ranked = _entries.Values
+                .Where(entry => entry.Load.Ready && IsLive(entry) && !excluded.Contains(entry.Load.Worker) && Serves(entry.Load, model))
+                .OrderByDescending(entry => Rendezvous.Score(affinityKey, entry.Load.Worker.ToString()))
+                .Take(2)
+                .ToArray();
+            if (ranked.Length == 0)
+            {
+                return null;
+            }
+
+            var chosen = ranked.Length == 2 && IsPlainlyBusier(ranked[0], ranked[1]) ? ranked[1] : ranked[0];
+            chosen.SentSinceReport++;
+            return chosen.Load.Worker;
+        }
+    }
+
+    /// <summary>Whether any worker heard of lately, ready or not, serves a model.</summary>
+    public bool Knows(string model)
+    {
+        lock (_gate)
+        {
+            return _entries.Values.Any(entry => Serves(entry.Load, model));
+        }
+    }
+
+    /// <summary>Cancelled when the worker falls silent; already cancelled for one that is not known.</summary>
+    public CancellationToken Gone(WorkerKey worker)
+    {
+        lock (_gate)
+        {
+            return _entries.TryGetValue(worker, out var entry) ? entry.Gone.Token : new CancellationToken(canceled: true);
+        }
+    }
+
+    private static bool Serves(WorkerLoad load, string model)
+    {
+        var colon = model.IndexOf(':', StringComparison.Ordinal);
+        var name = colon > 0 ? model[..colon] : model;
+        return load.Models.Any(card => card.Name == model || card.Name == name);
+    }
+
+    /// <summary>A turn's KV is worth a short queue, so affinity holds until turns wait here and fewer wait there.</summary>
+    private static bool IsPlainlyBusier(Entry first, Entry second) => first.Queue > 0 && first.Queue > second.Queue + 1;
+
+    private bool IsLive(Entry entry) => clock.GetElapsedTime(entry.HeardAt) <= Silence;
+
+    private void Signal()
+    {
+        _changed.SetResult();
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private sealed class Entry(WorkerLoad load, long epoch, long heardAt, CancellationTokenSource gone)
+    {
+        public WorkerLoad Load { get; } = load;
+
+        public long Epoch { get; } = epoch;
+
+        public long HeardAt { get; } = heardAt;
+
+        public CancellationTokenSource Gone { get; } = gone;
+
+        /// <summary>Turns this front sent that the last report cannot know of.</summary>
+        public int SentSinceReport { get; set; }
+
+        public int Queue => Load.Waiting + SentSinceReport;
+    }
+}

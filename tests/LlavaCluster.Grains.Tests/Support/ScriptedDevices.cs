@@ -1,0 +1,15 @@
+using System.Collections.Concurrent;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.TestSupport;
+
+namespace LlavaCluster.Grains.Tests.Support;
+
+/// <summary>The engines of a test's silo by their workers' keys.</summary>
+internal sealed class ScriptedDevices
+{
+    private readonly ConcurrentDictionary<string, ScriptedEngineHost> _engines = [];
+
+    public ScriptedEngineHost Engine(string worker) => _engines[worker];
+
+    public void Add(WorkerKey worker, ScriptedEngineHost engine) => _engines[worker.ToString()] = engine;
+}
