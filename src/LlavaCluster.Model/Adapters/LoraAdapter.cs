@@ -45,6 +45,15 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>Whether image features depend on this adapter, so that they must not be shared with the base's.</summary>
     public bool ChangesImageFeatures { get; }
 
+    /// <summary>The tensors it owns, for training: <c>PROJECTION.lora_A</c> and <c>.lora_B</c>, and the <c>.weight</c> and <c>.bias</c> of what it replaces.</summary>
+    public IReadOnlyList<(string Name, Tensor Value)> Tensors =>
+    [
+        .. from change in _changes
+            from part in new[] { ("weight", change.Value.Weight), ("bias", change.Value.Bias), ("lora_A", change.Value.Down), ("lora_B", change.Value.Up) }
+            where part.Item2 is not null
+            select ($"{change.Key}.{part.Item1}", part.Item2),
+    ];
+
     public void Dispose()
     {
         foreach (var tensor in _changes.Values.SelectMany(change => new[] { change.Weight, change.Bias, change.Down, change.Up }))

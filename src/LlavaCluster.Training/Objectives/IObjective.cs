@@ -1,4 +1,3 @@
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Objectives;
@@ -7,7 +6,7 @@ namespace LlavaCluster.Training.Objectives;
 public interface IObjective<in TBatch> : IDisposable
 {
     /// <summary>Every parameter by name; the objective owns them.</summary>
-    IReadOnlyList<(string Name, Parameter Value)> Parameters { get; }
+    IReadOnlyList<(string Name, Tensor Value)> Parameters { get; }
 
     /// <summary>How many terms the batch's loss sums.</summary>
     long Terms(TBatch batch);

@@ -1,10 +1,10 @@
 using LlavaCluster.Model;
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Language;
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Training.Data;
 using LlavaCluster.Training.Precision;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Objectives;
@@ -15,19 +15,30 @@ namespace LlavaCluster.Training.Objectives;
 /// </summary>
 public sealed class NextTokenObjective : IObjective<TokenBatch>
 {
+    private const string AdapterPrefix = "adapter.";
+
     private readonly bool _autocast;
+    private readonly LoraAdapter? _adapter;
+    private readonly AdapterBatch? _adapters;
 
     /// <param name="autocast">Whether products run in bfloat16.</param>
-    public NextTokenObjective(LlavaConfig config, IWeightSource weights, bool autocast)
+    /// <param name="adapter">Applied to every row and disposed with this; its tensors are parameters named <c>adapter.*</c>. A shared network's second replica needs one of its own.</param>
+    public NextTokenObjective(LlavaConfig config, IWeightSource weights, bool autocast, LoraAdapter? adapter = null)
     {
+        _adapter = adapter;
+        _adapters = adapter is null ? null : AdapterBatch.Whole(adapter);
         Network = new LlavaNetwork(config, weights, ScalarType.Float32, CPU);
         _autocast = autocast;
-        Parameters = [.. Network.named_parameters().Select(entry => (entry.name, entry.parameter))];
+        Parameters =
+        [
+            .. Network.named_parameters().Select(entry => (entry.name, (Tensor)entry.parameter)),
+            .. (adapter?.Tensors ?? []).Select(entry => ($"{AdapterPrefix}{entry.Name}", entry.Value)),
+        ];
     }
 
     public LlavaNetwork Network { get; }
 
-    public IReadOnlyList<(string Name, Parameter Value)> Parameters { get; }
+    public IReadOnlyList<(string Name, Tensor Value)> Parameters { get; }
 
     public long Terms(TokenBatch batch) => batch.LossTargets.Length;
 
@@ -37,14 +48,18 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
         using (Autocast.BFloat16(_autocast))
         {
             var positions = arange(batch.Length, dtype: ScalarType.Int64).repeat(batch.Rows);
-            var hidden = Network.Forward(Embed(batch), positions, new DenseAttention(batch.Rows, batch.Length));
-            logits = Network.Logits(hidden.index_select(0, tensor(batch.LossPlaces)));
+            var hidden = Network.Forward(Embed(batch), positions, new DenseAttention(batch.Rows, batch.Length), _adapters);
+            logits = Network.Logits(hidden.index_select(0, tensor(batch.LossPlaces)), _adapters);
         }
 
         return nn.functional.cross_entropy(logits, tensor(batch.LossTargets), reduction: nn.Reduction.Sum);
     }
 
-    public void Dispose() => Network.Dispose();
+    public void Dispose()
+    {
+        Network.Dispose();
+        _adapter?.Dispose();
+    }
 
     private Tensor Embed(TokenBatch batch)
     {
@@ -55,7 +70,7 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
         }
 
         var side = Network.Config.Vision.ImageSize;
-        var features = Network.EncodeTiles(tensor(batch.Pixels, [batch.Pictures, 3, side, side])); // [pictures, features, hidden]
+        var features = Network.EncodeTiles(tensor(batch.Pixels, [batch.Pictures, 3, side, side]), _adapters); // [pictures, features, hidden]
         return words.index_copy(0, tensor(batch.FeaturePlaces), features.flatten(0, 1).to(words.dtype));
     }
 }

@@ -3,7 +3,6 @@ using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Training.Data;
 using LlavaCluster.Training.Precision;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Objectives;
@@ -30,12 +29,12 @@ public sealed class PatchLabelObjective : IObjective<PatchBatch>
         _autocast = autocast;
         Parameters =
         [
-            .. _network.named_parameters().Where(entry => entry.name.StartsWith("vision_tower.", StringComparison.Ordinal)).Select(entry => (entry.name, entry.parameter)),
-            .. _head.named_parameters().Select(entry => ($"{Head}.{entry.name}", entry.parameter)),
+            .. _network.named_parameters().Where(entry => entry.name.StartsWith("vision_tower.", StringComparison.Ordinal)).Select(entry => (entry.name, (Tensor)entry.parameter)),
+            .. _head.named_parameters().Select(entry => ($"{Head}.{entry.name}", (Tensor)entry.parameter)),
         ];
     }
 
-    public IReadOnlyList<(string Name, Parameter Value)> Parameters { get; }
+    public IReadOnlyList<(string Name, Tensor Value)> Parameters { get; }
 
     public long Terms(PatchBatch batch) => batch.Labels.Length;
 

@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Optimisation;
@@ -79,7 +78,7 @@ public sealed class FusedAdamW : IDisposable
         {
             Group = group;
             _names = [.. group.Parameters.Select(parameter => parameter.Name)];
-            Parameter[] values = [.. group.Parameters.Select(parameter => parameter.Value)];
+            Tensor[] values = [.. group.Parameters.Select(parameter => parameter.Value)];
             foreach (var value in values)
             {
                 value.requires_grad = true;
@@ -115,6 +114,6 @@ public sealed class FusedAdamW : IDisposable
             }
         }
 
-        private static Tensor Zeros(Parameter value) => zeros_like(value, requires_grad: false).DetachFromDisposeScope();
+        private static Tensor Zeros(Tensor value) => zeros_like(value, requires_grad: false).DetachFromDisposeScope();
     }
 }

@@ -1,4 +1,4 @@
-using TorchSharp.Modules;
+using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Optimisation;
 
@@ -6,4 +6,4 @@ namespace LlavaCluster.Training.Optimisation;
 /// <param name="Parameters">By name; the names key the optimiser's state in a checkpoint.</param>
 /// <param name="LearningRate">At the schedule's peak.</param>
 /// <param name="WeightDecay">Decoupled; 0 for norms, biases and tables.</param>
-public sealed record ParameterGroup(IReadOnlyList<(string Name, Parameter Value)> Parameters, double LearningRate, double WeightDecay);
+public sealed record ParameterGroup(IReadOnlyList<(string Name, Tensor Value)> Parameters, double LearningRate, double WeightDecay);

@@ -1,6 +1,5 @@
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Training.Objectives;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Replicas;
@@ -13,7 +12,7 @@ public sealed class ReplicaGroup<TBatch> : IDisposable
 {
     private readonly IObjective<TBatch>[] _replicas;
     private readonly ReplicaThread<TBatch>[] _helpers;
-    private readonly Parameter[][] _trained;
+    private readonly Tensor[][] _trained;
 
     /// <param name="create">Makes an objective from weights; called once a replica.</param>
     /// <param name="trains">Which parameters learn; the others stay as they are, bit for bit.</param>
@@ -38,7 +37,7 @@ public sealed class ReplicaGroup<TBatch> : IDisposable
     public int Count => _replicas.Length;
 
     /// <summary>The parameters that learn, of the first replica.</summary>
-    public IReadOnlyList<(string Name, Parameter Value)> Trained { get; }
+    public IReadOnlyList<(string Name, Tensor Value)> Trained { get; }
 
     /// <summary>Adds the gradient of the mean loss over all terms of the batches, one batch a replica, and returns that loss.</summary>
     public double Backward(IReadOnlyList<TBatch> batches)

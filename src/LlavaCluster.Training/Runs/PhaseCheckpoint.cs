@@ -1,7 +1,6 @@
 using System.Globalization;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.Training.Optimisation;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Runs;
@@ -15,7 +14,7 @@ internal static class PhaseCheckpoint
     private const string Optimiser = "optimiser.";
     private const string StepKey = "step";
 
-    public static void Save(string file, IReadOnlyList<(string Name, Parameter Value)> parameters, FusedAdamW optimiser, long step) =>
+    public static void Save(string file, IReadOnlyList<(string Name, Tensor Value)> parameters, FusedAdamW optimiser, long step) =>
         SafetensorsWriter.Write(
             file,
             [.. parameters.Select(parameter => KeyValuePair.Create(parameter.Name, (Tensor)parameter.Value)),
@@ -24,7 +23,7 @@ internal static class PhaseCheckpoint
 
     /// <summary>Restores parameters and moments in place; returns the steps done, 0 where there is no file.</summary>
     /// <exception cref="CheckpointException">The file is damaged or another network's.</exception>
-    public static long Restore(string file, IReadOnlyList<(string Name, Parameter Value)> parameters, FusedAdamW optimiser)
+    public static long Restore(string file, IReadOnlyList<(string Name, Tensor Value)> parameters, FusedAdamW optimiser)
     {
         if (!File.Exists(file))
         {

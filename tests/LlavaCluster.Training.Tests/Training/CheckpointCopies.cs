@@ -1,0 +1,15 @@
+using LlavaCluster.Model.Layers;
+using LlavaCluster.Model.Weights;
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Training.Tests.Training;
+
+/// <summary>A checkpoint's tensors in float32, as copies that may be trained.</summary>
+internal sealed class CheckpointCopies(Checkpoint checkpoint) : IWeightSource
+{
+    public Tensor Take(string name, params long[] shape)
+    {
+        using var stored = checkpoint.Take(name, shape);
+        return stored.to(ScalarType.Float32, copy: true);
+    }
+}

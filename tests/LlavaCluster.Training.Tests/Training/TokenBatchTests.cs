@@ -1,0 +1,37 @@
+using LlavaCluster.Model.Text;
+using LlavaCluster.Training.Data;
+
+namespace LlavaCluster.Training.Tests.Training;
+
+public sealed class TokenBatchTests
+{
+    private const int Features = 2;
+    private const int Pixels = 3;
+
+    [Fact]
+    public void Create_PadsOnTheRightAndMarksFeaturesAndLosses()
+    {
+        var picture = new TrainingSample([new(1, -1, false), new(9, 0, false), new(5, -1, false), new(6, -1, true)], [1, 2, 3]);
+        var words = new TrainingSample([new(1, -1, false), new(7, -1, true), new(2, -1, true)], []);
+
+        var batch = new TokenBatch([picture, words], Features, Pixels);
+
+        Assert.Equal((2, 5, 1), (batch.Rows, batch.Length, batch.Pictures));
+        Assert.Equal([1, 9, 9, 5, 6, 1, 7, 2, 0, 0], batch.Ids);
+        Assert.Equal([1, 2], batch.FeaturePlaces);
+        Assert.Equal([3, 5, 6], batch.LossPlaces);
+        Assert.Equal([6, 7, 2], batch.LossTargets);
+    }
+
+    [Fact]
+    public void Create_OfASampleWithNothingToLearn_IsRefused() =>
+        Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(1, -1, false), new(4, -1, false)], [])], Features, Pixels));
+
+    [Fact]
+    public void Create_OfASampleWhosePixelsDoNotFitItsPictures_NamesBothNumbers()
+    {
+        var refused = Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(9, 0, false), new(4, -1, true)], [1, 2])], Features, Pixels));
+
+        Assert.Contains("1 pictures, which take 3 pixel values; it brings 2", refused.Message, StringComparison.Ordinal);
+    }
+}
