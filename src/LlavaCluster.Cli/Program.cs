@@ -3,6 +3,7 @@ using LlavaCluster.Cli.Commands;
 
 var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
 {
+    ServeCommand.Create(),
     ModelsCommand.Create(),
     TrainCommand.Create(),
 };

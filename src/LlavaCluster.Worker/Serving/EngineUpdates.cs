@@ -11,6 +11,7 @@ namespace LlavaCluster.Worker.Serving;
 /// <summary>The engine's updates in the cluster's words.</summary>
 internal static class EngineUpdates
 {
+    /// <summary>What happened to one choice.</summary>
     public static GenerateUpdate Map(in TokenUpdate update, TextCodec codec) => new()
     {
         Choice = update.Choice,
@@ -25,9 +26,14 @@ internal static class EngineUpdates
             Engine.FinishReason.Cancelled => FinishReason.Cancelled,
             _ => FinishReason.Failed,
         },
-        Completed = update.Usage is not null,
-        Usage = update.Usage is { } usage ? new TokenUsage(usage.PromptTokens, usage.ImageTokens, usage.CachedTokens, usage.CompletionTokens) : null,
-        Failure = update.Failure is { } failure ? Failures.Of(failure) : null,
+    };
+
+    /// <summary>The end of the turn, which the engine tells with the last choice's.</summary>
+    public static GenerateUpdate End(in TokenUpdate last) => new()
+    {
+        Completed = true,
+        Usage = last.Usage is { } usage ? new TokenUsage(usage.PromptTokens, usage.ImageTokens, usage.CachedTokens, usage.CompletionTokens) : null,
+        Failure = last.Failure is { } failure ? Failures.Of(failure) : null,
     };
 
     private static TokenLogprob Logprob(in TokenUpdate update, TextCodec codec) => new(

@@ -128,6 +128,10 @@ internal sealed partial class LlavaEngineHost(
             await foreach (var update in ((Submission.Accepted)submission).Updates.ReadAllAsync(cancellationToken))
             {
                 yield return EngineUpdates.Map(update, model.Codec);
+                if (update.Usage is not null)
+                {
+                    yield return EngineUpdates.End(update);
+                }
             }
         }
         finally

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Net;
+using LlavaCluster.Cli.Serving;
+using LlavaCluster.Hosting;
+using LlavaCluster.Model.Weights;
+using Spectre.Console;
+
+namespace LlavaCluster.Cli.Commands;
+
+/// <summary><c>llava serve</c>: a front, a worker, or both in one process.</summary>
+internal static class ServeCommand
+{
+    private static readonly Option<string> Role = new("--role") { DefaultValueFactory = _ => "all", Description = "all, front or worker." };
+    private static readonly Option<string?> Model = new("--model") { Description = "The model folder; default: the small model that is shipped." };
+    private static readonly Option<string?> Name = new("--model-name") { Description = "The name clients ask for; default: the folder's." };
+    private static readonly Option<string?> Tower = new("--vision-tower") { Description = "The CLIP folder, for checkpoints of the original layout that hold none." };
+    private static readonly Option<string?> Template = new("--template") { Description = "The conversation template; default: the model's." };
+    private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "auto, f32 or bf16: the type to compute in." };
+    private static readonly Option<string> Data = new("--data") { DefaultValueFactory = _ => ServeOptions.DefaultData, Description = "Where everything durable lives; processes that share it are one cluster." };
+    private static readonly Option<string> Address = new("--address") { DefaultValueFactory = _ => "127.0.0.1", Description = "The IP address to listen on. Any but loopback needs API keys." };
+    private static readonly Option<int> Port = new("--port") { DefaultValueFactory = _ => 8080, Description = "The port for web page, HTTP and gRPC; 0: any free one." };
+    private static readonly Option<int> SiloPort = new("--silo-port") { Description = "The port other processes of the cluster reach this one by; 0: any free one." };
+    private static readonly Option<string?> SiloName = new("--silo-name") { Description = "This process's name in the cluster; keep it across restarts." };
+    private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
+    private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
+
+    public static Command Create()
+    {
+        Role.AcceptOnlyFromAmong("all", "front", "worker");
+        Weights.AcceptOnlyFromAmong("auto", "f32", "bf16");
+        Bound(Port, 0, 65_535);
+        Bound(SiloPort, 0, 65_535);
+        Bound(Threads, 1, 1024);
+        Bound(KvMegabytes, 1, 1 << 24);
+        var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
+        {
+            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloPort, SiloName, Threads, KvMegabytes,
+        };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        if (!IPAddress.TryParse(parsed.GetRequiredValue(Address), out var address))
+        {
+            return Fail($"--address must be an IP address; was \"{parsed.GetValue(Address)}\".");
+        }
+
+        var options = new ServeOptions
+        {
+            Role = Enum.Parse<ClusterRole>(parsed.GetRequiredValue(Role), ignoreCase: true),
+            Model = parsed.GetValue(Model) ?? ServeOptions.ShippedModel,
+            ModelName = parsed.GetValue(Name),
+            VisionTower = parsed.GetValue(Tower),
+            Template = parsed.GetValue(Template),
+            Weights = parsed.GetRequiredValue(Weights),
+            Data = parsed.GetRequiredValue(Data),
+            EndPoint = new IPEndPoint(address, parsed.GetValue(Port)),
+            SiloPort = parsed.GetValue(SiloPort),
+            SiloName = parsed.GetValue(SiloName),
+            Threads = parsed.GetValue(Threads),
+            KvBytes = (long)parsed.GetValue(KvMegabytes) << 20,
+        };
+        try
+        {
+            await using var server = Server.Build(options);
+            await server.RunAsync(cancellationToken);
+            return 0;
+        }
+        catch (Exception exception) when (exception is ClusterStartException or CheckpointException or InvalidOperationException or IOException)
+        {
+            return Fail(exception.Message);
+        }
+    }
+
+    private static void Bound(Option<int> option, int least, int most) => option.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<int>() is var value && (value < least || value > most))
+        {
+            result.AddError($"{option.Name} must be from {least} to {most}; was {value}.");
+        }
+    });
+
+    private static int Fail(string message)
+    {
+        AnsiConsole.MarkupLineInterpolated($"[red]{message}[/]");
+        return 1;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Net;
+using LlavaCluster.Hosting;
+
+namespace LlavaCluster.Cli.Serving;
+
+/// <summary>What <c>llava serve</c> was asked to do.</summary>
+internal sealed record ServeOptions
+{
+    /// <summary>A folder of the user's own, so that conversations outlive a checkout.</summary>
+    public static string DefaultData { get; } = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "llavacluster");
+
+    /// <summary>The model of this repository: beside the program, or in the checkout it was built in.</summary>
+    public static string ShippedModel { get; } = FindShippedModel();
+
+    public required ClusterRole Role { get; init; }
+
+    public required string Model { get; init; }
+
+    public string? ModelName { get; init; }
+
+    public string? VisionTower { get; init; }
+
+    public string? Template { get; init; }
+
+    public required string Weights { get; init; }
+
+    public required string Data { get; init; }
+
+    public required IPEndPoint EndPoint { get; init; }
+
+    public required int SiloPort { get; init; }
+
+    public string? SiloName { get; init; }
+
+    public required int Threads { get; init; }
+
+    public required long KvBytes { get; init; }
+
+    private static string FindShippedModel()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var candidate = Path.Combine(folder.FullName, "models", "scenes");
+            if (Directory.Exists(candidate))
+            {
+                return candidate;
+            }
+        }
+
+        return Path.Combine("models", "scenes");
+    }
+}

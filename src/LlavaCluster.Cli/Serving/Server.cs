@@ -1,0 +1,99 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Gateway;
+using LlavaCluster.Grains;
+using LlavaCluster.Grains.Workers;
+using LlavaCluster.Hosting;
+using LlavaCluster.Worker;
+using LlavaCluster.Worker.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Spectre.Console;
+using TorchSharp;
+
+namespace LlavaCluster.Cli.Serving;
+
+/// <summary>One process of the cluster, of any role.</summary>
+internal sealed class Server : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly ServeOptions _options;
+
+    private Server(WebApplication app, ServeOptions options)
+    {
+        _app = app;
+        _options = options;
+    }
+
+    /// <exception cref="ClusterStartException">The data directory, the address or a port cannot be used.</exception>
+    public static Server Build(ServeOptions options)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        ConfigureLogging(builder.Logging);
+        builder.UseLlavaCluster(new ClusterOptions { Role = options.Role, DataDirectory = options.Data, SiloName = options.SiloName, SiloPort = options.SiloPort });
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(options.EndPoint));
+        if (options.Role.HasFlag(ClusterRole.Front))
+        {
+            builder.Services.AddLlavaGrains();
+            builder.Services.AddSingleton<IModelCatalog, WorkerModels>();
+            builder.Services.AddLlavaGateway(new GatewayOptions());
+        }
+
+        if (options.Role.HasFlag(ClusterRole.Worker))
+        {
+            builder.Services.AddLlavaWorker(ToWorker(options));
+        }
+
+        var app = builder.Build();
+        if (options.Role.HasFlag(ClusterRole.Front))
+        {
+            app.MapLlavaGateway();
+        }
+
+        app.MapLlavaOperations();
+        return new Server(app, options);
+    }
+
+    /// <summary>Serves until it is told to stop.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await _app.StartAsync(cancellationToken);
+        var address = _app.Urls.First();
+        AnsiConsole.MarkupLineInterpolated($"[bold]{_options.Role.ToString().ToLowerInvariant()}[/] is ready on [bold]{address}[/]");
+        await _app.WaitForShutdownAsync(cancellationToken);
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    // What an operator can act on: our own words, and others' errors.
+    private static void ConfigureLogging(ILoggingBuilder logging) => logging
+        .SetMinimumLevel(LogLevel.Warning)
+        .AddFilter("LlavaCluster", LogLevel.Information)
+        .AddFilter("LlavaCluster.Grains.Workers.WorkerAgent", LogLevel.Warning) // Orleans speaks in its name
+        .AddFilter("Orleans", LogLevel.Error)
+        .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // warns of HTTP/2 without TLS, which GatewayListener provides
+
+    private static WorkerOptions ToWorker(ServeOptions options) => new()
+    {
+        ModelFolder = options.Model,
+        ModelName = options.ModelName,
+        VisionTower = options.VisionTower,
+        Template = options.Template,
+        Precision = options.Weights switch
+        {
+            "f32" => torch.ScalarType.Float32,
+            "bf16" => torch.ScalarType.BFloat16,
+            _ => null,
+        },
+        Threads = options.Threads,
+        KvBytes = options.KvBytes,
+    };
+
+    private sealed class WorkerModels(WorkerTable table) : IModelCatalog
+    {
+        public ImmutableArray<ModelCard> Models => table.Models;
+    }
+}
