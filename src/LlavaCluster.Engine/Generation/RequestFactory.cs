@@ -96,6 +96,11 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             return Invalid($"n must be <= {options.MaxChoices}; was {request.Sampling.Choices}.");
         }
 
+        if (request.Adapter is { } adapter)
+        {
+            return new Submission.Rejected(RejectionReason.AdapterMissing, $"adapter must be loaded on this engine; {adapter} is not.");
+        }
+
         if (request.Emitted.Count > request.Sampling.Choices)
         {
             return Invalid($"emitted must have at most n = {request.Sampling.Choices} entries; had {request.Emitted.Count}.");

@@ -56,8 +56,9 @@ internal sealed partial class Scheduler
         }
 
         var start = matched * size;
-        var count = LimitByImages(sequence, start, Math.Min(sequence.Length - start, _tokensLeft));
-        if (count == 0)
+        var window = Math.Min(sequence.Length - start, _tokensLeft);
+        var count = LimitByImages(sequence, start, window);
+        if (count < window && NextImage(sequence, start).Slot == ImageSpan.NoSlot)
         {
             sequence.Blocks.Clear();
             return Admission.PassedOver;
@@ -69,6 +70,18 @@ internal sealed partial class Scheduler
         StartRunning(sequence, matched);
         Schedule(sequence, count);
         return Admission.Admitted;
+    }
+
+    /// <summary>The first image that the sequence still has to read. One that waits for it is not admitted with the words before it: it would take a place from those that can run.</summary>
+    private static ImageSpan NextImage(Sequence sequence, int start)
+    {
+        var next = 0;
+        while (sequence.Images[next].End <= start)
+        {
+            next++;
+        }
+
+        return sequence.Images[next];
     }
 
     private void StartRunning(Sequence sequence, int matched)

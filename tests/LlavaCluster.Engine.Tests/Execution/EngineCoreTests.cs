@@ -1,0 +1,161 @@
+using LlavaCluster.Engine.Execution;
+using LlavaCluster.Engine.Sampling;
+using LlavaCluster.Engine.Tests.Support;
+using static LlavaCluster.Engine.Tests.Support.Requests;
+
+namespace LlavaCluster.Engine.Tests.Execution;
+
+public sealed class EngineCoreTests
+{
+    private const int Poison = 37;
+
+    [Fact]
+    public void Step_WhenOneRowMakesTheBatchThrow_FailsThatRequestOnly()
+    {
+        using var bench = new EngineBench();
+        bench.Runner.PoisonToken = Poison;
+        var good = Enumerable.Range(0, 3).Select(i => Of("a", 4, Text(i, 2, 3)).With(Never(Poison))).ToList();
+        var live = good.Select(bench.Submit).ToList();
+        var bad = bench.Submit(Of("a", 4, Text(5, Poison)));
+        bench.RunToEnd();
+        var failed = Assert.Single(EngineBench.Read(bad));
+        Assert.Equal((FinishReason.Failed, FailureKind.Poisoned), (failed.Finish, failed.Failure!.Kind));
+        Assert.False(failed.Failure.IsRetryable);
+        Assert.All(live, (request, i) => Assert.Equal(EngineBench.Tokens(EngineBench.Alone(good[i])), EngineBench.Tokens(EngineBench.Read(request))));
+        Assert.False(bench.Core.IsFaulted);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhenTheDeviceFailsEverything_FailsRetryablyAndGivesUp()
+    {
+        using var bench = new EngineBench();
+        bench.Runner.OnForward = () => throw new InvalidOperationException("device lost");
+        var live = Enumerable.Range(0, 6).Select(i => bench.Submit(Of("a", 4, Text([.. Enumerable.Range(i, 12)])))).ToList();
+        bench.RunToEnd();
+        Assert.All(live, request => Assert.True(EngineBench.Read(request)[^1].Failure!.IsRetryable));
+        Assert.True(bench.Core.IsFaulted);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhenLogitsAreNotFinite_FailsThatRequestOnly()
+    {
+        using var bench = new EngineBench();
+        bench.Runner.NanToken = Poison;
+        var bad = bench.Submit(Of("a", 4, Text(1, Poison)));
+        var good = bench.Submit(Of("a", 4, Text(1, 2)).With(Never(Poison)));
+        bench.RunToEnd();
+        Assert.Equal(FailureKind.NotFinite, EngineBench.Read(bad)[^1].Failure!.Kind);
+        Assert.Null(EngineBench.Read(good)[^1].Failure);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhenOneImageCannotBeEncoded_FailsItsRequestsOnly()
+    {
+        using var bench = new EngineBench();
+        var bad = bench.Submit(Of("a", 4, Image(-1, 4), Text(1)));
+        var good = bench.Submit(Of("a", 4, Image(1, 4), Text(1)));
+        bench.RunToEnd();
+        Assert.Equal(FailureKind.Image, EngineBench.Read(bad)[^1].Failure!.Kind);
+        Assert.Equal(4, EngineBench.Tokens(EngineBench.Read(good)).Length);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_TwentyChatsAboutOnePicture_EncodesOncePerTenant()
+    {
+        using var bench = new EngineBench();
+        var live = Enumerable.Range(0, 20).Select(i => bench.Submit(Of("a", 3, Image(7, 6), Text(i % 30)))).ToList();
+        live.AddRange(Enumerable.Range(0, 5).Select(i => bench.Submit(Of("b", 3, Image(7, 6), Text(i)))));
+        bench.RunToEnd();
+        Assert.Equal(2, bench.Runner.Encoded);
+        Assert.All(live, request => Assert.Null(EngineBench.Read(request)[^1].Failure));
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_RepeatedPrompt_IsFoundForTheSameSaltOnly()
+    {
+        using var bench = new EngineBench();
+        int CachedFor(string tenant)
+        {
+            var live = bench.Submit(Of(tenant, 2, Text([.. Enumerable.Range(0, 12)])));
+            bench.RunToEnd();
+            return EngineBench.Read(live)[^1].Usage!.CachedTokens;
+        }
+
+        Assert.Equal(0, CachedFor("a"));
+        // Twelve tokens are three blocks; the last is computed again, for its logits.
+        Assert.Equal(8, CachedFor("a"));
+        Assert.Equal(0, CachedFor("b"));
+        Assert.NotEqual((0, 0), bench.Core.Erase("a"));
+        Assert.Equal(0, CachedFor("a"));
+        Assert.Equal(8, CachedFor("b"));
+    }
+
+    [Fact]
+    public void Step_Choices_ComputeTheirPromptOnce()
+    {
+        using var bench = new EngineBench();
+        var prompt = Text([.. Enumerable.Range(0, 16)]);
+        bench.Submit(Of("a", 1, prompt).With(s => s with { Choices = 3, Temperature = 1, Seed = 5 }));
+        bench.RunToEnd();
+        // The whole prompt once, and its last block for each of the other two.
+        Assert.Equal(16 + 4 + 4, bench.Core.ComputedTokens);
+    }
+
+    [Fact]
+    public void Step_WhenTheReaderDoesNotRead_PausesThenAborts()
+    {
+        using var bench = new EngineBench(new EngineOptions { BlockSize = 4, KvBlocks = 64, UpdateBuffer = 3, MaxTokensPerStep = 80 });
+        var unread = bench.Submit(Of("a", 40, Text(1, 2)).With(s => s with { IgnoreEos = true }));
+        for (var i = 0; i < 8; i++)
+        {
+            bench.Core.Step();
+        }
+
+        Assert.Equal(3, unread.Unread);
+        Assert.Equal(StepOutcome.Stalled, bench.Core.Step());
+        Assert.True(unread.Updates.TryRead(out _));
+        Assert.Equal(StepOutcome.Worked, bench.Core.Step());
+        bench.Core.Step();
+        bench.Time.Advance(bench.Options.UnreadTimeout);
+        Assert.Equal(StepOutcome.Idle, bench.Core.Step());
+        Assert.Equal(FailureKind.Unread, EngineBench.Read(unread)[^1].Failure!.Kind);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_AfterTheDeadline_DropsTheRequestAndKeepsWhatItHasGiven()
+    {
+        using var bench = new EngineBench();
+        var late = bench.Submit(Of("a", 40, Text(1, 2)).With(s => s with { IgnoreEos = true }) with { Deadline = bench.Time.GetUtcNow().AddSeconds(1) });
+        bench.Step();
+        bench.Step();
+        bench.Time.Advance(TimeSpan.FromSeconds(1));
+        bench.Step();
+        var updates = EngineBench.Read(late);
+        Assert.Equal([null, null, FinishReason.Failed], updates.Select(u => u.Finish));
+        Assert.Equal((FailureKind.DeadlineExceeded, 2), (updates[^1].Failure!.Kind, updates[^1].Usage!.CompletionTokens));
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void TryCreate_WhatCanNeverFit_IsRefusedAtOnceWithTheNumbers()
+    {
+        using var bench = new EngineBench();
+        Assert.Equal(
+            "prompt and max_tokens must be <= 256 tokens (the KV cache) together; were 10 + 250.",
+            bench.Refuse(Of("a", 250, Text([.. Enumerable.Range(0, 10)])))!.Message);
+        Assert.Equal("an image must be <= 32 tokens (the image cache); was 33.", bench.Refuse(Of("a", 1, Image(1, 33)))!.Message);
+        Assert.Equal("prompt must have at least 1 token; had 0.", bench.Refuse(Of("a", 1))!.Message);
+        Assert.Equal("prompt ids must be from 0 to 39 and not 39; one was 39.", bench.Refuse(Of("a", 1, Text(ImageToken)))!.Message);
+        Assert.Equal(RejectionReason.AdapterMissing, bench.Refuse(Of("a", 1, Text(1)) with { Adapter = ContentDigest.Of("x"u8) })!.Reason);
+        Assert.Equal("n must be >= 1 and <= 8; was 9.", bench.Refuse(Of("a", 1, Text(1)).With(s => s with { Choices = 9 }))!.Message);
+    }
+
+    private static Func<SamplingOptions, SamplingOptions> Never(int token) =>
+        s => s with { LogitBias = [new(token, -100)] };
+}
