@@ -21,6 +21,12 @@ public static class WorkerRegistration
         services.AddSingleton<IEngineHost>(provider => provider.GetRequiredService<LlavaEngineHost>());
         services.AddSingleton<IDrain>(provider => provider.GetRequiredService<LlavaEngineHost>());
         services.AddHostedService(provider => provider.GetRequiredService<LlavaEngineHost>());
+        return services.AddWorkerGrain();
+    }
+
+    /// <summary>Hosts the grain of a worker whose <see cref="IEngineHost"/> and <see cref="WorkerOptions"/> the host has, and reports its load.</summary>
+    public static IServiceCollection AddWorkerGrain(this IServiceCollection services)
+    {
         services.AddHostedService<LoadReporter>();
         return services.AddHostedGrains(typeof(ModelWorkerGrain).Assembly);
     }

@@ -1,0 +1,32 @@
+namespace LlavaCluster.Cluster.Tests.Support;
+
+/// <summary>What a client has read of a turn; it goes on after the last number it has seen, at whatever node it is given.</summary>
+internal sealed class Reading(string conversation, Guid turn)
+{
+    private readonly List<Step> _steps = [];
+
+    public string Text => string.Concat(_steps.Select(step => step.Text));
+
+    public IEnumerable<long> Sequences => _steps.Select(step => step.Sequence);
+
+    public Step Last => _steps[^1];
+
+    /// <summary>Reads until the turn completes or <paramref name="until"/> events are read.</summary>
+    public async Task ReadAsync(Node node, int until, CancellationToken cancellationToken)
+    {
+        while (_steps.Count < until && !(_steps.Count > 0 && Last.Completed))
+        {
+            await foreach (var step in node.FollowAsync(conversation, turn, _steps.Count, cancellationToken))
+            {
+                _steps.Add(step);
+                if (step.Completed || _steps.Count == until)
+                {
+                    return;
+                }
+            }
+
+            // The conversation is being found again.
+            await Task.Delay(100, cancellationToken);
+        }
+    }
+}
