@@ -21,9 +21,16 @@ public sealed record EngineModel
     /// <summary>Names the weights that make image features: vision tower and projector.</summary>
     public required ContentDigest Projector { get; init; }
 
+    /// <summary>What every id adds to an answer, <see cref="VocabularySize"/> of them; empty where constrained output is not served.</summary>
+    public IReadOnlyList<TokenText> TokenTexts { get; init; } = [];
+
     /// <summary>Makes the decoder of one answer.</summary>
     public required Func<ITextDecoder> CreateDecoder { get; init; }
 }
+
+/// <param name="Utf8">Possibly a part of a character; empty for ids that are no text.</param>
+/// <param name="LosesFirstSpace">Its leading space vanishes where the token comes first in an answer.</param>
+public readonly record struct TokenText(ReadOnlyMemory<byte> Utf8, bool LosesFirstSpace);
 
 /// <summary>Turns one answer's tokens into text, piece by piece. What it gives depends on the tokens so far alone. One thread at a time.</summary>
 public interface ITextDecoder

@@ -289,7 +289,7 @@ internal sealed partial class EngineCore
         var failure = _publisher.Publish(request, choice, _executor.LogitsOf(result));
         if (failure is { } kind)
         {
-            Fail(request, kind, kind == FailureKind.NotFinite ? "The model's scores were not finite." : "The constraint leaves no token.");
+            Fail(request, kind, kind == FailureKind.NotFinite ? "The model's scores were not finite." : "The constraint leaves no token or costs too much.");
         }
         else if (request.IsDone)
         {

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Engine.Sampling;
 
@@ -15,8 +16,19 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
     public FailureKind? Publish(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
     {
         var options = request.Request.Sampling;
+        ReadOnlySpan<ulong> allowed;
+        try
+        {
+            allowed = choice.Constraint is { } constraint ? constraint.Allowed : default;
+        }
+        catch (ConstraintLimitException)
+        {
+            return FailureKind.Constraint;
+        }
+
         var sampled = _sampler.Sample(new SamplingRow
         {
+            Allowed = allowed,
             Logits = logits,
             Options = options,
             History = choice.History,

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 
@@ -14,9 +15,10 @@ internal sealed class Choice
     private readonly ITextDecoder _decoder;
     private readonly StopMatcher _stops;
 
-    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model)
+    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model, ITokenConstraint? constraint)
     {
         Index = index;
+        Constraint = constraint;
         _options = options;
         _endTokens = model.EndTokens;
         _decoder = model.CreateDecoder();
@@ -28,6 +30,9 @@ internal sealed class Choice
 
     public SamplingHistory History { get; }
 
+    /// <summary>What may come next; null where everything may.</summary>
+    public ITokenConstraint? Constraint { get; }
+
     /// <summary>Set once the answer is complete.</summary>
     public FinishReason? Finish { get; private set; }
 
@@ -37,9 +42,14 @@ internal sealed class Choice
     /// <summary>Null before the engine has taken the request in.</summary>
     public Sequence? Sequence { get; set; }
 
-    /// <summary>Takes the next token of the answer and gives the text that it makes certain.</summary>
+    /// <summary>Takes the next token of the answer, which the constraint must allow, and gives the text that it makes certain.</summary>
     public string Take(int token)
     {
+        if (Constraint?.Advance(token) == false)
+        {
+            throw new InvalidOperationException($"The constraint does not allow token {token}.");
+        }
+
         History.Append(token);
         if (_endTokens.Contains(token))
         {

@@ -1,4 +1,6 @@
 using LlavaCluster.Engine.Caching;
+using LlavaCluster.Engine.Constraints;
+using LlavaCluster.Engine.Constraints.Vocabulary;
 using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 
@@ -7,6 +9,10 @@ namespace LlavaCluster.Engine.Generation;
 /// <summary>The only maker of <see cref="LiveRequest"/>: checks a request against the model and the options, and lays out its tokens and images. Any thread.</summary>
 internal sealed class RequestFactory(EngineModel model, EngineOptions options, TimeProvider time)
 {
+    // Spelling out a vocabulary takes some tens of milliseconds and is needed by few.
+    private readonly Lazy<TokenVocabulary> _vocabulary = new(() =>
+        new TokenVocabulary([.. model.TokenTexts.Select(text => new TokenSpelling(text.Utf8.ToArray(), text.LosesFirstSpace))], [.. model.EndTokens]));
+
     /// <summary>Returns the request, or null and the reason why not.</summary>
     public LiveRequest? TryCreate(EngineRequest request, out Submission.Rejected? rejection)
     {
@@ -23,22 +29,23 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             return null;
         }
 
+        var constraint = Compile(request.Constraint, out rejection);
+        if (rejection is not null)
+        {
+            return null;
+        }
+
         var choices = new Choice[request.Sampling.Choices];
         var specs = new SequenceSpec[choices.Length];
         for (var i = 0; i < choices.Length; i++)
         {
             IReadOnlyList<int> emitted = i < request.Emitted.Count ? request.Emitted[i] : [];
-            choices[i] = new Choice(i, layout.Tokens, request.Sampling, model);
+            choices[i] = new Choice(i, layout.Tokens, request.Sampling, model, constraint?.Begin());
             specs[i] = Spec(request, layout, emitted);
-            foreach (var token in emitted)
+            rejection = Replay(choices[i], emitted);
+            if (rejection is not null)
             {
-                if (choices[i].Finish is not null)
-                {
-                    rejection = Invalid($"emitted[{i}] must end where its answer ends; was longer.");
-                    return null;
-                }
-
-                choices[i].Take(token);
+                return null;
             }
         }
 
@@ -60,6 +67,27 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         return live;
     }
 
+    /// <summary>Brings a choice to where an earlier run left it.</summary>
+    private static Submission.Rejected? Replay(Choice choice, IReadOnlyList<int> emitted)
+    {
+        foreach (var token in emitted)
+        {
+            if (choice.Finish is not null)
+            {
+                return Invalid($"emitted[{choice.Index}] must end where its answer ends; was longer.");
+            }
+
+            if (choice.Constraint is { } constraint && (constraint.Allowed[token / 64] >> (token % 64) & 1) == 0)
+            {
+                return Invalid($"emitted[{choice.Index}] must satisfy the constraint; token {token} does not.");
+            }
+
+            choice.Take(token);
+        }
+
+        return null;
+    }
+
     private static SequenceSpec Spec(EngineRequest request, PromptLayout layout, IReadOnlyList<int> emitted) => new()
     {
         Tokens = [.. layout.Tokens, .. emitted],
@@ -73,6 +101,32 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
     };
 
     private static Submission.Rejected Invalid(string message) => new(RejectionReason.Invalid, message);
+
+    private CompiledConstraint? Compile(ConstraintSpec? spec, out Submission.Rejected? rejection)
+    {
+        rejection = null;
+        if (spec is null)
+        {
+            return null;
+        }
+
+        if (model.TokenTexts.Count == 0)
+        {
+            rejection = Invalid("response_format must be text; this model's vocabulary is not known to the engine.");
+            return null;
+        }
+
+        switch (ConstraintCompiler.Compile(spec, _vocabulary.Value))
+        {
+            case ConstraintCompilation.Ready ready:
+                return ready.Constraint;
+            case ConstraintCompilation.Refused refused:
+                rejection = Invalid(refused.Message);
+                break;
+        }
+
+        return null;
+    }
 
     private Submission.Rejected? Check(EngineRequest request)
     {

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Sampling;
 
 namespace LlavaCluster.Engine;
@@ -15,6 +16,9 @@ public sealed record EngineRequest
 
     /// <summary>Without a seed the engine draws one; whoever journals tokens to resume elsewhere must set it.</summary>
     public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>What the text of every answer must be; null where it is free.</summary>
+    public ConstraintSpec? Constraint { get; init; }
 
     /// <summary>The LoRA adapter; null for the base model.</summary>
     public ContentDigest? Adapter { get; init; }

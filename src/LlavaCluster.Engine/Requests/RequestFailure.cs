@@ -21,7 +21,7 @@ public enum FailureKind
     /// <summary>This request alone makes the step throw.</summary>
     Poisoned,
 
-    /// <summary>The constraint leaves no token of this vocabulary.</summary>
+    /// <summary>The constraint leaves no token of this vocabulary, or costs too much to follow.</summary>
     Constraint,
 
     /// <summary>Nobody read the updates.</summary>

@@ -106,6 +106,18 @@ public sealed class TextCodec
     /// <summary>What a token adds to an answer, as UTF-8; empty for special tokens.</summary>
     public ReadOnlyMemory<byte> Bytes(int id) => Settings.Names.ContainsKey(id) ? default : _first.Bytes(id);
 
+    /// <summary>Whether the token's leading space is a word mark that decoding drops where the token comes first in an answer.</summary>
+    public bool LosesFirstSpace(int id)
+    {
+        if (Settings.Names.ContainsKey(id) || !_first.StripsFirstSpace)
+        {
+            return false;
+        }
+
+        var (utf8, isText) = _first.Shown(id);
+        return isText && !utf8.IsEmpty && utf8.Span[0] == (byte)' ';
+    }
+
     private void Append(List<PromptToken> tokens, List<PromptItem.Words> run, bool isFirst)
     {
         var text = string.Concat(run.Select(words => words.Text));

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Engine;
+using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Sampling;
 
 namespace LlavaCluster.Worker.Serving;
@@ -36,6 +37,7 @@ internal static class EngineRequests
                 Stop = options.Stop,
                 IgnoreEos = options.IgnoreEos,
             },
+            Constraint = options.Constraint is { } constraint ? Constraint(constraint) : null,
             Priority = request.Priority switch
             {
                 TurnPriority.Interactive => RequestPriority.Interactive,
@@ -46,4 +48,12 @@ internal static class EngineRequests
             Emitted = [.. request.Journal.Select(tokens => (IReadOnlyList<int>)tokens)],
         };
     }
+
+    private static ConstraintSpec Constraint(OutputConstraint constraint) => constraint switch
+    {
+        { Kind: ConstraintKind.Choice } => new ConstraintSpec.Choice(constraint.Texts),
+        { Kind: ConstraintKind.Regex } => new ConstraintSpec.Pattern(constraint.Texts[0]),
+        { Texts: [] or [""] } => new ConstraintSpec.JsonObject(),
+        _ => new ConstraintSpec.JsonSchema(constraint.Texts[0]),
+    };
 }

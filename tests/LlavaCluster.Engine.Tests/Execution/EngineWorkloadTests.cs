@@ -1,4 +1,5 @@
 using CsCheck;
+using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Engine.Tests.Support;
@@ -127,6 +128,33 @@ public sealed class EngineWorkloadTests
                     }
 
                     Assert.Equal(whole[^1].Usage!.CompletionTokens, after[^1].Usage!.CompletionTokens);
+                }
+            },
+            iter: 60, threads: 1);
+
+    [Fact]
+    public void Resume_UnderAConstraint_KeepsToItAndContinuesExactly() =>
+        Gen.Select(Request, Gen.OneOf(Gen.Const("[a-f]{2,9}x"), Gen.Const("(abc|de|q)+"), Gen.Const("zz?(a|b)*c"))).Sample(
+            (drawn, pattern) =>
+            {
+                var request = drawn.With(s => s with { Stop = [], MaxTokens = 20 }) with { Constraint = new ConstraintSpec.Pattern(pattern) };
+                var whole = EngineBench.Alone(request);
+                for (var choice = 0; choice < request.Sampling.Choices; choice++)
+                {
+                    if (whole.Last(u => u.Choice == choice).Finish == FinishReason.Stop)
+                    {
+                        Assert.Matches($"^({pattern})$", EngineBench.Text(whole, choice));
+                    }
+
+                    for (var cut = 0; cut < whole.Count; cut += 3)
+                    {
+                        var before = whole.Take(cut).ToList();
+                        var after = EngineBench.Alone(request with
+                        {
+                            Emitted = [.. Enumerable.Range(0, request.Sampling.Choices).Select(c => (IReadOnlyList<int>)EngineBench.Tokens(before, c))],
+                        });
+                        Assert.Equal(EngineBench.Tokens(whole, choice), EngineBench.Tokens(before.Concat(after), choice));
+                    }
                 }
             },
             iter: 60, threads: 1);

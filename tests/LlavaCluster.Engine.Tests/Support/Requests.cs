@@ -19,6 +19,7 @@ internal static class Requests
         EndTokens = [EndToken],
         ReservedTokens = [ImageToken],
         Projector = ContentDigest.Of("projector"u8),
+        TokenTexts = [.. Enumerable.Range(0, Vocabulary).Select(id => new TokenText(id >= EndToken ? default : new[] { (byte)('a' + (id % 26)) }, false))],
         CreateDecoder = () => new LetterDecoder(),
     };
 
