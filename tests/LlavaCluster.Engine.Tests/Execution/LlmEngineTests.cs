@@ -1,0 +1,129 @@
+using LlavaCluster.Engine.Execution;
+using LlavaCluster.Engine.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using static LlavaCluster.Engine.Tests.Support.Requests;
+
+namespace LlavaCluster.Engine.Tests.Execution;
+
+public sealed class LlmEngineTests : IAsyncDisposable
+{
+    private readonly EngineOptions _options = new() { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 80, MaxWaitingSequences = 2 };
+    private readonly FakeTimeProvider _time = new();
+    private readonly DeviceThread _device = new("test");
+    private readonly EngineInstruments _instruments = new();
+    private readonly HashRunner _runner;
+    private readonly LlmEngine _engine;
+    private readonly ManualResetEventSlim _entered = new();
+    private readonly ManualResetEventSlim _go = new();
+
+    public LlmEngineTests()
+    {
+        _runner = new HashRunner(_options, Vocabulary);
+        _engine = new LlmEngine(Requests.Model, _options, _device, _runner, _time, _instruments, NullLogger.Instance);
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Submit_Accepted_StreamsTokensAndUsage()
+    {
+        var request = Of("a", 5, Image(1, 4), Text(1, 2, 3));
+        var updates = await ReadAsync(_engine.Submit(request, Token));
+        Assert.Equal(EngineBench.Tokens(EngineBench.Alone(request)), EngineBench.Tokens(updates));
+        Assert.Equal(new RequestUsage(7, 4, 0, updates.Count), updates[^1].Usage);
+    }
+
+    [Fact]
+    public async Task Health_WhenAStepHangs_FlipsAndComesBack()
+    {
+        Hold();
+        var submission = _engine.Submit(Of("a", 1, Text(1)), Token);
+        _entered.Wait(Token);
+        Assert.Equal(EngineHealth.Ready, _engine.Health);
+        _time.Advance(_options.StepTimeout);
+        Assert.Equal(EngineHealth.Hung, _engine.Health);
+        Assert.Equal(RejectionReason.Unavailable, Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 1, Text(1)), Token)).Reason);
+        _go.Set();
+        await ReadAsync(submission);
+        await _engine.DrainAsync(Token);
+        Assert.Equal(EngineHealth.Ready, _engine.Health);
+    }
+
+    [Fact]
+    public async Task Submit_WhenTheQueueIsFull_IsRejectedWithAHintUntilThereIsRoom()
+    {
+        Hold();
+        var first = _engine.Submit(Of("a", 1, Text(1)), Token);
+        _entered.Wait(Token);
+        var waiting = Enumerable.Range(0, 2).Select(i => _engine.Submit(Of("a", 1, Text(i)), Token)).ToList();
+        var rejected = Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 1, Text(1)), Token));
+        Assert.Equal((RejectionReason.Overloaded, "At most 2 choices may wait; 2 do."), (rejected.Reason, rejected.Message));
+        Assert.NotNull(rejected.RetryAfter);
+        _go.Set();
+        await Task.WhenAll(waiting.Append(first).Select(ReadAsync));
+        Assert.IsType<Submission.Accepted>(_engine.Submit(Of("a", 1, Text(1)), Token));
+    }
+
+    [Fact]
+    public async Task Submit_WhenTheCallerCancels_EndsTheStreamAndGivesTheBlocksBack()
+    {
+        using var cancel = new CancellationTokenSource();
+        Hold();
+        var submission = _engine.Submit(Of("a", 100, Text(1)).With(s => s with { IgnoreEos = true }), cancel.Token);
+        _entered.Wait(Token);
+        await cancel.CancelAsync();
+        _go.Set();
+        Assert.Equal(FinishReason.Cancelled, (await ReadAsync(submission))[^1].Finish);
+        await _engine.DrainAsync(Token);
+        Assert.Equal(_options.KvBlocks, _engine.GetStatus().FreeBlocks);
+    }
+
+    [Fact]
+    public async Task DisposeAsync_WithWorkUnderWay_EndsItRetryablyAndDisposesTheRunner()
+    {
+        Hold();
+        var submission = _engine.Submit(Of("a", 100, Text(1)).With(s => s with { IgnoreEos = true }), Token);
+        _entered.Wait(Token);
+        var disposed = _engine.DisposeAsync();
+        _go.Set();
+        await disposed;
+        Assert.True((await ReadAsync(submission))[^1].Failure!.IsRetryable);
+        Assert.True(_runner.IsDisposed);
+        Assert.Equal(EngineHealth.Stopped, _engine.Health);
+        Assert.Equal(RejectionReason.Unavailable, Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 1, Text(1)), Token)).Reason);
+    }
+
+    [Fact]
+    public async Task DrainAsync_FinishesWhatRunsAndRefusesWhatComes()
+    {
+        Hold();
+        var submission = _engine.Submit(Of("a", 3, Text(1)).With(s => s with { IgnoreEos = true }), Token);
+        _entered.Wait(Token);
+        var drained = _engine.DrainAsync(Token);
+        Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 1, Text(1)), Token));
+        _go.Set();
+        await drained;
+        Assert.Equal(3, EngineBench.Tokens(await ReadAsync(submission)).Length);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _go.Set();
+        await _engine.DisposeAsync();
+        await _device.DisposeAsync();
+        _instruments.Dispose();
+        _entered.Dispose();
+        _go.Dispose();
+    }
+
+    private static async Task<List<TokenUpdate>> ReadAsync(Submission submission) =>
+        await Assert.IsType<Submission.Accepted>(submission).Updates.ReadAllAsync(Token).ToListAsync(Token);
+
+    /// <summary>The next forward pass says that it has begun and waits.</summary>
+    private void Hold() => _runner.OnForward = () =>
+    {
+        _entered.Set();
+        _go.Wait();
+    };
+}
