@@ -6,6 +6,8 @@ var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and eva
     ServeCommand.Create(),
     ModelsCommand.Create(),
     TrainCommand.Create(),
+    DataCommand.Create(),
+    EvalCommand.Create(),
 };
 
 return await root.Parse(args).InvokeAsync();

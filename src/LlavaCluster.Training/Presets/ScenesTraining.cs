@@ -27,7 +27,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     private readonly RuleTeacher _teacher = new(artwork.Classes);
     private readonly bool _autocast = Autocast.IsSupported;
 
-    /// <param name="folder">Where the model is written when the last phase has begun, and again at its end.</param>
+    /// <param name="folder">Where the model is written at every checkpoint of the last phase, so that it can be tried while it learns, and at its end.</param>
     /// <returns>Whether the run is complete.</returns>
     public bool Run(string folder, Action<TrainingProgress> report, CancellationToken cancellationToken)
     {
@@ -41,18 +41,20 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector)
-            && LearnTokens(recipe.Instruction, [recipe.Projector], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name))
-            && Export();
+            && LearnTokens(recipe.Instruction, [recipe.Projector], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name), Export)
+            && Exported();
 
-        bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> trains) =>
-            Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), trains);
+        bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> trains, Action? saved = null) =>
+            Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), trains, saved);
 
-        bool Learn<TBatch>(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains) =>
-            Complete(phase) || RunPhase(config, phase, after, prepare, create, trains, report, cancellationToken);
+        bool Learn<TBatch>(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains, Action? saved = null) =>
+            Complete(phase) || RunPhase(config, phase, after, prepare, create, trains, report, saved, cancellationToken);
 
-        bool Export()
+        void Export() => Write(folder, config, tokenizer);
+
+        bool Exported()
         {
-            Write(folder, config, tokenizer);
+            Export(); // the folder may be another one than when the phase ended
             return true;
         }
     }
@@ -78,11 +80,11 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private bool RunPhase<TBatch>(
         LlavaConfig config, PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains,
-        Action<TrainingProgress> report, CancellationToken cancellationToken)
+        Action<TrainingProgress> report, Action? saved, CancellationToken cancellationToken)
     {
         using var weights = new CheckpointSource([.. after.Select(File)], new WeightInitializer(config, recipe.Seed, CPU));
         using var group = new ReplicaGroup<TBatch>(create, weights, replicas, trains);
-        return new Phase<TBatch>(group, prepare, phase, time).Run(File(phase), report, cancellationToken);
+        return new Phase<TBatch>(group, prepare, phase, time).Run(File(phase), report, saved, cancellationToken);
     }
 
     private string Tokenizer()

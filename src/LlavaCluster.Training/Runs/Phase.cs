@@ -11,8 +11,12 @@ namespace LlavaCluster.Training.Runs;
 /// <param name="prepare">Makes a replica's batch of samples [first, first + count); called ahead on pool threads.</param>
 public sealed class Phase<TBatch>(ReplicaGroup<TBatch> replicas, Func<long, int, TBatch> prepare, PhaseOptions options, TimeProvider time)
 {
+    /// <param name="checkpoint">The phase's state; made where there is none.</param>
+    /// <param name="report">Gets progress on the calling thread.</param>
+    /// <param name="saved">Called after each checkpoint; null for nothing.</param>
+    /// <param name="cancellationToken">Ends the run after the step under way and a checkpoint.</param>
     /// <returns>Whether the phase is complete.</returns>
-    public bool Run(string checkpoint, Action<TrainingProgress> report, CancellationToken cancellationToken)
+    public bool Run(string checkpoint, Action<TrainingProgress> report, Action? saved, CancellationToken cancellationToken)
     {
         using var optimiser = new FusedAdamW(Groups(), options.Optimiser);
         var schedule = new LearningRateSchedule(options.Steps, Math.Max(1, (long)(options.Steps * options.Warmup)));
@@ -20,7 +24,7 @@ public sealed class Phase<TBatch>(ReplicaGroup<TBatch> replicas, Func<long, int,
         var each = options.SamplesPerStep / replicas.Count;
         using var batches = new OrderedPrefetcher<TBatch>(index => prepare(index * each, each), step * replicas.Count, (2 * replicas.Count) + 2);
         var meter = new ProgressMeter(options, step, time);
-        var saved = time.GetTimestamp();
+        var lastSave = time.GetTimestamp();
         while (step < options.Steps && !cancellationToken.IsCancellationRequested)
         {
             TBatch[] parts = [.. Enumerable.Range(0, replicas.Count).Select(_ => batches.Next())];
@@ -39,16 +43,18 @@ public sealed class Phase<TBatch>(ReplicaGroup<TBatch> replicas, Func<long, int,
                 report(meter.Report(step, options.LearningRate * rate));
             }
 
-            if (step == options.Steps || time.GetElapsedTime(saved) >= options.CheckpointEvery)
+            if (step == options.Steps || time.GetElapsedTime(lastSave) >= options.CheckpointEvery)
             {
                 PhaseCheckpoint.Save(checkpoint, replicas.First.Parameters, optimiser, step);
-                saved = time.GetTimestamp();
+                lastSave = time.GetTimestamp();
+                saved?.Invoke();
             }
         }
 
         if (step < options.Steps)
         {
             PhaseCheckpoint.Save(checkpoint, replicas.First.Parameters, optimiser, step);
+            saved?.Invoke();
         }
 
         return step == options.Steps;

@@ -96,6 +96,7 @@ public sealed class PhaseTests : IDisposable
                     stop.Cancel();
                 }
             },
+            saved: null,
             stop.Token);
     }
 }
