@@ -12,8 +12,8 @@ public sealed class ImageLimits
     /// <summary>Pixels of all pictures of a request together. Default: 100 million.</summary>
     public long MaxPixelsPerRequest { get; set; } = 100_000_000;
 
-    /// <summary>The longer side. Default: 16,384.</summary>
-    public int MaxSide { get; set; } = 16_384;
+    /// <summary>The longer side. Default: 8,192.</summary>
+    public int MaxSide { get; set; } = 8_192;
 
     /// <summary>Whether https URLs are fetched. Default: no.</summary>
     public bool AllowUrls { get; set; }

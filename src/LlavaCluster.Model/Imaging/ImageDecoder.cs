@@ -48,6 +48,7 @@ public static class ImageDecoder
     {
         var (width, height) = (info.Width, info.Height);
         return Math.Max(width, height) > limits.MaxSide ? $"a picture's sides must be <= {limits.MaxSide} pixels; was {width} x {height}."
+            : Math.Max(width, height) > (long)Math.Min(width, height) * limits.MaxAspect ? $"a picture's longer side must be <= {limits.MaxAspect} times its shorter; was {width} x {height}."
             : (long)width * height > limits.MaxPixels ? $"a picture must have <= {limits.MaxPixels} pixels; was {width} x {height}."
             : null;
     }

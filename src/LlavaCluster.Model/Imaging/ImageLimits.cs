@@ -9,6 +9,9 @@ public sealed record ImageLimits
     /// <summary>Most pixels. Default: 25 million.</summary>
     public long MaxPixels { get; init; } = 25_000_000;
 
-    /// <summary>Longest side in pixels. Default: 16,384.</summary>
-    public int MaxSide { get; init; } = 16_384;
+    /// <summary>Longest side in pixels, which also bounds the square a picture is padded to. Default: 8,192.</summary>
+    public int MaxSide { get; init; } = 8_192;
+
+    /// <summary>Longest side in shortest sides: a thin picture grows when its shortest side is resized to the tower's. Default: 100.</summary>
+    public int MaxAspect { get; init; } = 100;
 }
