@@ -89,7 +89,7 @@ public sealed class ImageDecoderTests
         var file = PictureFiles.Png(30000, 30000, bitDepth: 8, colourType: 2, []);
 
         AssertRejected(new ImageLimits { MaxSide = 40000, MaxPixels = 1000 }, file, "a picture must have <= 1000 pixels; was 30000 x 30000.");
-        AssertRejected(new ImageLimits(), file, "a picture's sides must be <= 16384 pixels; was 30000 x 30000.");
+        AssertRejected(new ImageLimits(), file, "a picture's sides must be <= 8192 pixels; was 30000 x 30000.");
     }
 
     [Theory]
