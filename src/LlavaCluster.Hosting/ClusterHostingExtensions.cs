@@ -43,7 +43,8 @@ public static class ClusterHostingExtensions
         var name = options.SiloName ?? DefaultName(options);
         var services = builder.Services;
         services.AddSingleton(options);
-        services.AddSingleton(DataDirectory.Open(options.DataDirectory));
+        var data = DataDirectory.Open(options.DataDirectory);
+        services.AddSingleton(_ => data); // By a factory, so that the host lets go of it when it ends.
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<TenantStamps>();
         services.AddSingleton<IObjectStore>(provider => new DirectoryObjectStore(provider.GetRequiredService<DataDirectory>().ObjectsFolder, options.MaxTenantObjectBytes));

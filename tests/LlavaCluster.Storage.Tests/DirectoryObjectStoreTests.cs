@@ -13,6 +13,10 @@ public sealed class DirectoryObjectStoreTests : IDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Delete_OfAnObjectThatIsNotThere_IsFalse() =>
+        Assert.False(await new DirectoryObjectStore(_folder.Path, null).DeleteAsync(Ours, ImageId.Of([1]), Token));
+
+    [Fact]
     public async Task Open_GivesWhatWasPutToItsTenantAndNothingToAnother()
     {
         var store = new DirectoryObjectStore(_folder.Path, null);

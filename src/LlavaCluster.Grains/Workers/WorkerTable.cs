@@ -16,6 +16,9 @@ public sealed class WorkerTable(TimeProvider clock)
     /// <summary>How long a silent worker's models are still known, so that a restart does not read as "no such model".</summary>
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
 
+    /// <summary>How many more turns may wait at the nearest worker than at the second: KV that is at hand is worth a short queue.</summary>
+    private const int AffinityWorth = 4;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<WorkerKey, Entry> _entries = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -150,8 +153,7 @@ public sealed class WorkerTable(TimeProvider clock)
         return load.Models.Any(card => card.Name == model || card.Name == name);
     }
 
-    /// <summary>A turn's KV is worth a short queue, so affinity holds until turns wait here and fewer wait there.</summary>
-    private static bool IsPlainlyBusier(Entry first, Entry second) => first.Queue > 0 && first.Queue > second.Queue + 1;
+    private static bool IsPlainlyBusier(Entry first, Entry second) => first.Queue > second.Queue + AffinityWorth;
 
     private bool IsLive(Entry entry) => clock.GetElapsedTime(entry.HeardAt) <= Silence;
 

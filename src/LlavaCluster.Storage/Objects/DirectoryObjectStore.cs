@@ -33,9 +33,13 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
         () =>
         {
             var path = PathOf(tenant, id);
-            var existed = File.Exists(path);
+            if (!File.Exists(path))
+            {
+                return false;
+            }
+
             File.Delete(path);
-            return existed;
+            return true;
         },
         cancellationToken);
 
@@ -86,7 +90,11 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
         }
         catch (IOException fault)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary))
+            {
+                File.Delete(temporary);
+            }
+
             return fault.HResult is DiskFull or PosixNoSpace ? StorageFault.Full : StorageFault.Unavailable;
         }
     }
