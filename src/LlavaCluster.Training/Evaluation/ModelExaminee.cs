@@ -68,7 +68,8 @@ public sealed class ModelExaminee : IExaminee
     {
         var prepared = _preprocessor.Prepare(new RgbImage(scene.Size, scene.Size, scene.Pixels.ToArray()));
         var side = _model.Config.Vision.ImageSize;
-        var features = _model.Network.PackTiles(_model.Network.EncodeTiles(tensor(prepared.Pixels, [-1, 3, side, side])), prepared.Layout);
+        var pixels = tensor(prepared.Pixels).view(-1, 3, side, side); // [tiles, 3, side, side]
+        var features = _model.Network.PackTiles(_model.Network.EncodeTiles(pixels), prepared.Layout);
         var tokens = _codec.Encode(_prompts.Render([PromptMessage.User(question, 0)], opens: true));
         return cat([.. tokens.Select(token => token.Picture >= 0 ? features : _model.Network.Embed(tensor(new long[] { token.Id })))], 0);
     }
