@@ -22,6 +22,7 @@ internal static class ServeCommand
     private static readonly Option<int> SiloPort = new("--silo-port") { Description = "The port other processes of the cluster reach this one by; 0: any free one." };
     private static readonly Option<string?> SiloName = new("--silo-name") { Description = "This process's name in the cluster; keep it across restarts." };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
+    private static readonly Option<string?> KeyFile = new("--key-file") { Description = "A file of API keys, one a line, as \"llava tenants keys new\" prints them; they may administer." };
     private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
 
     public static Command Create()
@@ -34,7 +35,7 @@ internal static class ServeCommand
         Bound(KvMegabytes, 1, 1 << 24);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloPort, SiloName, Threads, KvMegabytes,
+            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloPort, SiloName, Threads, KvMegabytes, KeyFile,
         };
         command.SetAction(RunAsync);
         return command;
@@ -60,6 +61,7 @@ internal static class ServeCommand
             SiloPort = parsed.GetValue(SiloPort),
             SiloName = parsed.GetValue(SiloName),
             Threads = parsed.GetValue(Threads),
+            KeyFile = parsed.GetValue(KeyFile),
             KvBytes = (long)parsed.GetValue(KvMegabytes) << 20,
         };
         try
@@ -68,7 +70,7 @@ internal static class ServeCommand
             await server.RunAsync(cancellationToken);
             return 0;
         }
-        catch (Exception exception) when (exception is ClusterStartException or CheckpointException or InvalidOperationException or IOException)
+        catch (Exception exception) when (exception is ClusterStartException or CheckpointException or InvalidOperationException or InvalidDataException or UnauthorizedAccessException or IOException)
         {
             return Fail(exception.Message);
         }

@@ -36,6 +36,9 @@ internal sealed record ServeOptions
 
     public required long KvBytes { get; init; }
 
+    /// <summary>API keys to know from the start; null: none.</summary>
+    public string? KeyFile { get; init; }
+
     private static string FindShippedModel()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Gateway;
+using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Grains;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
@@ -39,7 +40,7 @@ internal sealed class Server : IAsyncDisposable
         {
             builder.Services.AddLlavaGrains();
             builder.Services.AddSingleton<IModelCatalog, WorkerModels>();
-            builder.Services.AddLlavaGateway(new GatewayOptions());
+            builder.Services.AddLlavaGateway(ToGateway(options));
         }
 
         if (options.Role.HasFlag(ClusterRole.Worker))
@@ -75,6 +76,17 @@ internal sealed class Server : IAsyncDisposable
         .AddFilter("LlavaCluster.Grains.Workers.WorkerAgent", LogLevel.Warning) // Orleans speaks in its name
         .AddFilter("Orleans", LogLevel.Error)
         .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error); // warns of HTTP/2 without TLS, which GatewayListener provides
+
+    private static GatewayOptions ToGateway(ServeOptions options)
+    {
+        var gateway = new GatewayOptions();
+        foreach (var key in options.KeyFile is { } path ? KeyFile.Read(path) : [])
+        {
+            gateway.StaticKeys.Add(key);
+        }
+
+        return gateway;
+    }
 
     private static WorkerOptions ToWorker(ServeOptions options) => new()
     {
