@@ -1,0 +1,26 @@
+using System.Text.Json;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Tests.Fakes;
+
+namespace LlavaCluster.Gateway.Tests.Browser;
+
+public sealed class OpenAiNodeTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task OpenAiPackage_ChatsStreamsRespondsAndReadsErrors()
+    {
+        await using var server = await GatewayServer.StartAsync();
+        var png = TestImages.Png();
+        var printed = await NodeTools.RunAsync("openai.mjs", [server.Address.AbsoluteUri.TrimEnd('/'), TestImages.DataUrl(png)], Cancel);
+        var step = JsonDocument.Parse(printed).RootElement;
+        Assert.Equal("""["A red apple.","stop",23]""", step.GetProperty("whole").GetRawText());
+        Assert.Equal("""["A ","red ","apple."]""", step.GetProperty("pieces").GetRawText());
+        Assert.Equal("""["completed","A red apple."]""", step.GetProperty("response").GetRawText());
+        Assert.Equal("""["BadRequestError",400,"temperature","invalid_request"]""", step.GetProperty("error").GetRawText());
+        var asked = server.Script.Begun.First();
+        Assert.Equal((ImageId.Of(png), ConstraintKind.JsonSchema), (asked.Messages[0].Parts[1].Image!.Value, asked.Options.Constraint!.Kind));
+    }
+}
