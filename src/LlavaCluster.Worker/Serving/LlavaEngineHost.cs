@@ -24,6 +24,7 @@ internal sealed partial class LlavaEngineHost(
     private DeviceThread? _device;
     private ServedModel? _model;
     private LlmEngine? _engine;
+    private int _disposed;
     private PromptBuilder? _prompts;
 
     public ImmutableArray<ModelCard> Models => _model is { } model && _engine is not null ? [model.Card] : [];
@@ -94,8 +95,14 @@ internal sealed partial class LlavaEngineHost(
         }
     }
 
+    /// <summary>The host knows this object as several services and disposes each of them; the first time counts.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         if (_engine is not null)
         {
             await _engine.DisposeAsync();
