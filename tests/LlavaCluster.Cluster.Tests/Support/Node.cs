@@ -20,36 +20,13 @@ internal sealed class Node : IAsyncDisposable
 
     public int ExitCode => _process.ExitCode;
 
-    public static async Task<Node> StartAsync(string role, string data, string name, CancellationToken cancellationToken)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "LlavaCluster.TestNode.dll"), role, data, name, $"{TokenMilliseconds}" })
-        {
-            start.ArgumentList.Add(argument);
-        }
+    /// <summary>A node with the scripted engine.</summary>
+    public static Task<Node> StartAsync(string role, string data, string name, CancellationToken cancellationToken) =>
+        LaunchAsync(["LlavaCluster.TestNode.dll", role, data, name, $"{TokenMilliseconds}"], "listening ", cancellationToken);
 
-        var process = Process.Start(start)!;
-        var address = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        process.EnableRaisingEvents = true;
-        process.Exited += (_, _) => address.TrySetException(new InvalidOperationException($"{name} ended before it listened."));
-        process.OutputDataReceived += (_, line) =>
-        {
-            if (line.Data?.StartsWith("listening ", StringComparison.Ordinal) == true)
-            {
-                address.TrySetResult(line.Data["listening ".Length..]);
-            }
-        };
-        process.BeginOutputReadLine();
-        try
-        {
-            return new Node(process, await address.Task.WaitAsync(cancellationToken));
-        }
-        catch
-        {
-            process.Kill();
-            throw;
-        }
-    }
+    /// <summary>The product itself, <c>llava serve</c>.</summary>
+    public static Task<Node> ServeAsync(string data, string model, CancellationToken cancellationToken) =>
+        LaunchAsync(["llava.dll", "serve", "--data", data, "--model", model, "--port", "0", "--threads", "1", "--kv-mb", "16"], "all is ready on ", cancellationToken);
 
     /// <summary>SIGKILL, and the wait for its effect.</summary>
     public async Task KillAsync(CancellationToken cancellationToken)
@@ -79,6 +56,15 @@ internal sealed class Node : IAsyncDisposable
         var address = $"/begin/{conversation}/{turn}?text={Uri.EscapeDataString(text)}&tokens={tokens}&temperature={temperature}";
         using var response = await _http.PostAsync(address, null, cancellationToken);
         return response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync(cancellationToken) : response.StatusCode.ToString();
+    }
+
+    public Task<string> ReadAsync(string path, CancellationToken cancellationToken) => _http.GetStringAsync(path, cancellationToken);
+
+    public async Task<string> PostAsync(string path, string json, CancellationToken cancellationToken)
+    {
+        using var content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
+        using var response = await _http.PostAsync(path, content, cancellationToken);
+        return await response.Content.ReadAsStringAsync(cancellationToken);
     }
 
     public async Task SetQuotaAsync(int concurrent, CancellationToken cancellationToken)
@@ -119,6 +105,38 @@ internal sealed class Node : IAsyncDisposable
 
         _process.Dispose();
         _http.Dispose();
+    }
+
+    private static async Task<Node> LaunchAsync(string[] command, string marker, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, command[0]));
+        foreach (var argument in command[1..])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        var process = Process.Start(start)!;
+        var address = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        process.EnableRaisingEvents = true;
+        process.Exited += (_, _) => address.TrySetException(new InvalidOperationException($"{command[0]} ended before it listened."));
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data?.StartsWith(marker, StringComparison.Ordinal) == true)
+            {
+                address.TrySetResult(line.Data[marker.Length..]);
+            }
+        };
+        process.BeginOutputReadLine();
+        try
+        {
+            return new Node(process, await address.Task.WaitAsync(cancellationToken));
+        }
+        catch
+        {
+            process.Kill();
+            throw;
+        }
     }
 
     private static async Task<string?> TryReadLineAsync(StreamReader reader, CancellationToken cancellationToken)
