@@ -30,8 +30,10 @@ internal sealed class Server : IAsyncDisposable
     }
 
     /// <exception cref="ClusterStartException">The data directory, the address or a port cannot be used.</exception>
+    /// <exception cref="LlavaCluster.Model.Weights.CheckpointException">The model folder is none.</exception>
     public static Server Build(ServeOptions options)
     {
+        Preflight.Check(options);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging);
         builder.UseLlavaCluster(new ClusterOptions { Role = options.Role, DataDirectory = options.Data, SiloName = options.SiloName, SiloPort = options.SiloPort });
