@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlavaCluster.Model.Config;
@@ -11,6 +12,9 @@ namespace LlavaCluster.Model.Weights;
 /// </summary>
 public static class ModelFolderWriter
 {
+    /// <summary>Names the conversation template of a model that was trained with another than its family's.</summary>
+    public const string TemplateFile = "conversation_template.txt";
+
     private const string TokenizerFile = "tokenizer.model";
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -18,9 +22,10 @@ public static class ModelFolderWriter
     /// <param name="tokenizer">A SentencePiece model; its bytes are copied.</param>
     /// <param name="dtype">What the tensors are stored as.</param>
     /// <param name="mostBytesOfAShard">Above it the weights are split, with an index.</param>
+    /// <param name="template">The conversation template the model was trained with, for <see cref="TemplateFile"/>; Hugging Face's classes do not read it.</param>
     /// <param name="pad">Whether pictures are padded to a square (as LLaVA-1.5 was trained) rather than cropped.</param>
     public static void Write(
-        string folder, LlavaConfig config, Func<PlannedTensor, Tensor> tensor, ReadOnlyMemory<byte> tokenizer, ScalarType dtype, bool pad, long mostBytesOfAShard = 2L << 30)
+        string folder, LlavaConfig config, Func<PlannedTensor, Tensor> tensor, ReadOnlyMemory<byte> tokenizer, ScalarType dtype, string template, bool pad, long mostBytesOfAShard = 2L << 30)
     {
         if (config.Family != ModelFamily.Llava15)
         {
@@ -30,6 +35,7 @@ public static class ModelFolderWriter
         Directory.CreateDirectory(folder);
         WriteWeights(folder, [.. TensorPlan.For(config).Where(planned => !planned.Optional)], tensor, dtype, mostBytesOfAShard);
         AtomicFile.Write(Path.Combine(folder, TokenizerFile), stream => stream.Write(tokenizer.Span));
+        AtomicFile.Write(Path.Combine(folder, TemplateFile), stream => stream.Write(Encoding.UTF8.GetBytes(template + "\n")));
         foreach (var (name, json) in ModelFolderJson.Files(config, dtype, pad))
         {
             AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize<JsonNode>(stream, json, Indented));

@@ -103,6 +103,6 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     private void Write(string folder, LlavaConfig config, string tokenizer)
     {
         using var weights = SafetensorsFile.Open(File(recipe.Instruction));
-        ModelFolderWriter.Write(folder, config, planned => weights.View(planned.Name), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, pad: true);
+        ModelFolderWriter.Write(folder, config, planned => weights.View(planned.Name), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, ConversationTemplate.Bare.Name, pad: true);
     }
 }

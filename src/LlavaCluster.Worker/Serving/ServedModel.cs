@@ -85,7 +85,7 @@ internal sealed class ServedModel : IDisposable
     // A model may say how it was trained in a file of its own; otherwise the family's habit holds.
     private static ConversationTemplate ChooseTemplate(WorkerOptions options, LlavaConfig config)
     {
-        var file = Path.Combine(options.ModelFolder, "conversation_template.txt");
+        var file = Path.Combine(options.ModelFolder, ModelFolderWriter.TemplateFile);
         var name = options.Template ?? (File.Exists(file) ? File.ReadAllText(file).Trim() : config.Family == ModelFamily.LlavaNext ? "mistral_instruct" : "vicuna_v1");
         return ConversationTemplate.Find(name)
             ?? throw new CheckpointException(options.ModelFolder, $"asks for the conversation template \"{name}\"; known are {string.Join(", ", ConversationTemplate.All.Select(template => template.Name))}.");

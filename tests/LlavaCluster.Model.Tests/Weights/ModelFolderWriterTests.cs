@@ -18,7 +18,7 @@ public sealed class ModelFolderWriterTests : IDisposable
         using var original = CheckpointReader.Open(Goldens.Path("a_llava15"));
         var tokenizer = File.ReadAllBytes(Goldens.Path("a_llava15", "tokenizer.model"));
 
-        ModelFolderWriter.Write(_folder, original.Config, planned => original.Take(planned.Name, [.. planned.Shape]), tokenizer, ScalarType.Float32, pad: true, mostBytesOfAShard);
+        ModelFolderWriter.Write(_folder, original.Config, planned => original.Take(planned.Name, [.. planned.Shape]), tokenizer, ScalarType.Float32, "bare", pad: true, mostBytesOfAShard);
 
         using var written = CheckpointReader.Open(_folder);
         Assert.Equal(files, Directory.GetFiles(_folder, "*.safetensors").Length);
@@ -26,6 +26,7 @@ public sealed class ModelFolderWriterTests : IDisposable
         Assert.Equal(original.Config.FeatureLayers, written.Config.FeatureLayers);
         Assert.Equal(original.Config.EosTokenIds, written.Config.EosTokenIds);
         Assert.Equal(ImageFit.Pad, PreprocessingConfigReader.Read(_folder, written.Config).Fit);
+        Assert.Equal("bare\n", File.ReadAllText(Path.Combine(_folder, ModelFolderWriter.TemplateFile)));
         foreach (var planned in TensorPlan.For(original.Config).Where(planned => !planned.Optional))
         {
             Assert.Equal(0, (original.Take(planned.Name, [.. planned.Shape]) - written.Take(planned.Name, [.. planned.Shape])).abs().max().item<float>());
