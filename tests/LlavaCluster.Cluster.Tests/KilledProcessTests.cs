@@ -98,10 +98,12 @@ public sealed class KilledProcessTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, await node.GetAsync("/metrics", Stop));
         Assert.Equal("Begun", await node.BeginAsync("four", _turn, "Drain", Tokens, 0, Stop));
         var reading = new Reading("four", _turn);
-        await reading.ReadAsync(node, 5, Stop);
 
+        // One connection from before the signal: a process that stops takes no new ones.
+        var read = reading.ReadAsync(node, int.MaxValue, Stop);
+        await reading.Begun.WaitAsync(Stop);
         var ended = node.TerminateAsync(Stop);
-        await reading.ReadAsync(node, int.MaxValue, Stop);
+        await read;
         await ended;
 
         AssertWhole(reading, "Drain", 0);

@@ -5,6 +5,11 @@ internal sealed class Reading(string conversation, Guid turn)
 {
     private readonly List<Step> _steps = [];
 
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes with the first event read.</summary>
+    public Task Begun => _begun.Task;
+
     public string Text => string.Concat(_steps.Select(step => step.Text));
 
     public IEnumerable<long> Sequences => _steps.Select(step => step.Sequence);
@@ -19,6 +24,7 @@ internal sealed class Reading(string conversation, Guid turn)
             await foreach (var step in node.FollowAsync(conversation, turn, _steps.Count, cancellationToken))
             {
                 _steps.Add(step);
+                _begun.TrySetResult();
                 if (step.Completed || _steps.Count == until)
                 {
                     return;
