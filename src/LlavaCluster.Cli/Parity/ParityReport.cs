@@ -5,7 +5,7 @@ namespace LlavaCluster.Cli.Parity;
 /// <summary>Runs the checks over a folder and prints a row for the worst subject of each.</summary>
 internal static class ParityReport
 {
-    private static readonly IParityCheck[] Checks = [new TokenizerCheck(), new PreprocessingCheck(), new VisionCheck(), new LogitsCheck(), new GenerationCheck(), new AdapterCheck(), new SamplingCheck()];
+    private static readonly IParityCheck[] Checks = [new TokenizerCheck(), new PreprocessingCheck(), new VisionCheck(), new LogitsCheck(), new GenerationCheck(), new AdapterCheck(), new SamplingCheck(), new TrainingCheck()];
 
     /// <summary>Runs on the calling thread. Throws <see cref="Model.Weights.CheckpointException"/> where the folder is no model.</summary>
     public static IReadOnlyList<ParityRow> Run(string path)

@@ -4,7 +4,7 @@ namespace LlavaCluster.Model.Language;
 
 /// <summary>
 /// Causal self-attention over a packed batch of sequences. It alone knows which tokens belong together and where earlier keys and values are:
-/// dense for training, paged for serving.
+/// packed for training, paged for serving.
 /// </summary>
 public interface IAttention
 {

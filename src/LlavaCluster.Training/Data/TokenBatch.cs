@@ -3,8 +3,8 @@ using LlavaCluster.Model.Text;
 namespace LlavaCluster.Training.Data;
 
 /// <summary>
-/// Samples side by side, padded on the right, where the causal mask keeps the padding from every real token. Everything is flat over [rows * length]. No tensors:
-/// batches are made on pool threads.
+/// Samples end to end without padding, told apart by their lengths: a conversation is from a hundred to several hundred tokens, and padding every one to the
+/// longest would cost a third of the work. Everything is flat over [tokens]. No tensors: batches are made on pool threads.
 /// </summary>
 public sealed class TokenBatch
 {
@@ -15,17 +15,17 @@ public sealed class TokenBatch
     public TokenBatch(IReadOnlyList<TrainingSample> samples, int featuresPerPicture, int pixelsPerPicture)
     {
         var expanded = samples.Select(sample => Expand(sample, featuresPerPicture, pixelsPerPicture)).ToList();
-        Rows = expanded.Count;
-        Length = expanded.Max(row => row.Count);
-        Ids = new long[Rows * Length];
+        Lengths = [.. expanded.Select(row => (long)row.Count)];
+        Ids = new long[Lengths.Sum()];
+        Positions = new long[Ids.Length];
         var (features, places, targets) = (new List<long>(), new List<long>(), new List<long>());
-        for (var row = 0; row < Rows; row++)
+        var place = 0L;
+        foreach (var tokens in expanded)
         {
-            var tokens = expanded[row];
-            for (var i = 0; i < tokens.Count; i++)
+            for (var i = 0; i < tokens.Count; i++, place++)
             {
-                var place = ((long)row * Length) + i;
                 Ids[place] = tokens[i].Id;
+                Positions[place] = i;
                 if (tokens[i].Picture >= 0)
                 {
                     features.Add(place);
@@ -46,12 +46,13 @@ public sealed class TokenBatch
         Pictures = Pixels.Length / Math.Max(1, pixelsPerPicture);
     }
 
-    public int Rows { get; }
-
-    /// <summary>Tokens of a row, the longest sample's.</summary>
-    public int Length { get; }
+    /// <summary>Tokens of each sample.</summary>
+    public long[] Lengths { get; }
 
     public long[] Ids { get; }
+
+    /// <summary>From 0 in every sample.</summary>
+    public long[] Positions { get; }
 
     /// <summary>Where picture features go, in the order of the pictures.</summary>
     public long[] FeaturePlaces { get; }

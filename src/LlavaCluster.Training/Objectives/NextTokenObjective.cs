@@ -47,8 +47,7 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
         Tensor logits;
         using (Autocast.BFloat16(_autocast))
         {
-            var positions = arange(batch.Length, dtype: ScalarType.Int64).repeat(batch.Rows);
-            var hidden = Network.Forward(Embed(batch), positions, new DenseAttention(batch.Rows, batch.Length), _adapters);
+            var hidden = Network.Forward(Embed(batch), tensor(batch.Positions), new PackedAttention(batch.Lengths), _adapters); // [tokens, hidden]
             logits = Network.Logits(hidden.index_select(0, tensor(batch.LossPlaces)), _adapters);
         }
 
@@ -63,7 +62,7 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
 
     private Tensor Embed(TokenBatch batch)
     {
-        var words = Network.Embed(tensor(batch.Ids)); // [rows * length, hidden]
+        var words = Network.Embed(tensor(batch.Ids)); // [tokens, hidden]
         if (batch.Pictures == 0)
         {
             return words;

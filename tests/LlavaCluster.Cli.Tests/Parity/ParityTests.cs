@@ -7,7 +7,7 @@ namespace LlavaCluster.Cli.Tests.Parity;
 public sealed class ParityTests
 {
     [Theory]
-    [InlineData("a_llava15", 19)]
+    [InlineData("a_llava15", 20)]
     [InlineData("b_llava_gqa_bf16", 18)]
     [InlineData("c_llava_next", 17)]
     public void Goldens_HoldInEveryCheck(string folder, int checks)

@@ -9,15 +9,17 @@ public sealed class TokenBatchTests
     private const int Pixels = 3;
 
     [Fact]
-    public void Create_PadsOnTheRightAndMarksFeaturesAndLosses()
+    public void Create_LaysSamplesEndToEndAndMarksFeaturesAndLosses()
     {
         var picture = new TrainingSample([new(1, -1, false), new(9, 0, false), new(5, -1, false), new(6, -1, true)], [1, 2, 3]);
         var words = new TrainingSample([new(1, -1, false), new(7, -1, true), new(2, -1, true)], []);
 
         var batch = new TokenBatch([picture, words], Features, Pixels);
 
-        Assert.Equal((2, 5, 1), (batch.Rows, batch.Length, batch.Pictures));
-        Assert.Equal([1, 9, 9, 5, 6, 1, 7, 2, 0, 0], batch.Ids);
+        Assert.Equal([5, 3], batch.Lengths);
+        Assert.Equal(1, batch.Pictures);
+        Assert.Equal([1, 9, 9, 5, 6, 1, 7, 2], batch.Ids);
+        Assert.Equal([0, 1, 2, 3, 4, 0, 1, 2], batch.Positions);
         Assert.Equal([1, 2], batch.FeaturePlaces);
         Assert.Equal([3, 5, 6], batch.LossPlaces);
         Assert.Equal([6, 7, 2], batch.LossTargets);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LlavaCluster.Model.Text;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.TestSupport;
 using LlavaCluster.Training.Data;
@@ -22,25 +21,13 @@ internal sealed class TrainingGolden
     public Dictionary<string, double> GradientNorms(string setting) =>
         _json.RootElement.GetProperty(setting).GetProperty("grad_norms").EnumerateObject().ToDictionary(norm => norm.Name, norm => norm.Value.GetDouble());
 
-    /// <summary>The sample, its run of image ids folded into the one token that stands for the picture.</summary>
+    /// <summary>The sample as a batch of one.</summary>
     public TokenBatch Batch(int imageTokenId, int features)
     {
-        var ids = Integers("input_ids");
-        var labels = Integers("labels");
-        var tokens = new List<PromptToken>();
-        for (var i = 0; i < ids.Length; i++)
-        {
-            var isPicture = ids[i] == imageTokenId;
-            if (!isPicture || ids[i - 1] != imageTokenId)
-            {
-                tokens.Add(new PromptToken(ids[i], isPicture ? 0 : -1, labels[i] >= 0));
-            }
-        }
-
         using var file = OpenTensors();
         using var pixels = file.View("pixel_values");
         var values = pixels.data<float>().ToArray();
-        return new TokenBatch([new TrainingSample(tokens, values)], features, values.Length);
+        return new TokenBatch([TrainingSample.FromLabels(Integers("input_ids"), Integers("labels"), imageTokenId, features, values)], features, values.Length);
     }
 
     private int[] Integers(string name) => [.. _json.RootElement.GetProperty(name).EnumerateArray().Select(value => value.GetInt32())];

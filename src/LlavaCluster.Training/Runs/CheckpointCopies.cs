@@ -2,10 +2,10 @@ using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
 
-namespace LlavaCluster.Training.Tests.Training;
+namespace LlavaCluster.Training.Runs;
 
-/// <summary>A checkpoint's tensors in float32, as copies that may be trained.</summary>
-internal sealed class CheckpointCopies(Checkpoint checkpoint) : IWeightSource
+/// <summary>A model folder's tensors in float32, as copies that may be trained. The caller owns the checkpoint and what it takes.</summary>
+public sealed class CheckpointCopies(Checkpoint checkpoint) : IWeightSource
 {
     public Tensor Take(string name, params long[] shape)
     {
