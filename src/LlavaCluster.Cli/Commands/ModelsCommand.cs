@@ -5,10 +5,10 @@ using Spectre.Console;
 
 namespace LlavaCluster.Cli.Commands;
 
-/// <summary><c>llava models</c>: what can be asked of a model folder without serving it.</summary>
+/// <summary><c>llava models</c>: what can be done with a model folder without serving it.</summary>
 internal static class ModelsCommand
 {
-    public static Command Create() => new("models", "Inspect model folders.") { Parity() };
+    public static Command Create() => new("models", "Inspect and make model folders.") { Parity(), RandomModelCommand.Create() };
 
     private static Command Parity()
     {
