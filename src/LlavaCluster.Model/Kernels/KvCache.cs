@@ -5,7 +5,7 @@ namespace LlavaCluster.Model.Kernels;
 
 /// <summary>
 /// Keys and values of every layer in blocks of equal size, allocated once: per layer [blocks, blockSize, kvHeads, headDim] twice. Slot s is token s % blockSize of block
-/// s / blockSize. Which sequence owns a block is none of its business. Owns its tensors; one thread.
+/// s / blockSize. Memory becomes resident as blocks are first written. Which sequence owns a block is none of its business. Owns its tensors; one thread.
 /// </summary>
 public sealed class KvCache : IDisposable
 {
@@ -22,8 +22,8 @@ public sealed class KvCache : IDisposable
         _values = new Tensor[text.Layers];
         for (var layer = 0; layer < text.Layers; layer++)
         {
-            _keys[layer] = zeros(blocks, blockSize, text.KvHeads, text.HeadDim, dtype, device).DetachFromDisposeScope();
-            _values[layer] = zeros(blocks, blockSize, text.KvHeads, text.HeadDim, dtype, device).DetachFromDisposeScope();
+            _keys[layer] = empty(blocks, blockSize, text.KvHeads, text.HeadDim, dtype, device).DetachFromDisposeScope();
+            _values[layer] = empty(blocks, blockSize, text.KvHeads, text.HeadDim, dtype, device).DetachFromDisposeScope();
         }
     }
 

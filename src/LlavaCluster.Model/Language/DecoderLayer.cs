@@ -33,7 +33,8 @@ internal sealed class DecoderLayer : nn.Module
 
     public Tensor Forward(Tensor hidden, (Tensor Cos, Tensor Sin) rotation, IAttention attention, AdapterBatch? adapters)
     {
+        using var scope = NewDisposeScope(); // a layer's scratch must not live until the last layer has run
         var attended = hidden.Plus(_attention.Forward(_attentionNorm.Forward(hidden), rotation, attention, adapters));
-        return attended.Plus(_mlp.Forward(_mlpNorm.Forward(attended), adapters));
+        return attended.Plus(_mlp.Forward(_mlpNorm.Forward(attended), adapters)).MoveToOuterDisposeScope();
     }
 }

@@ -157,17 +157,8 @@ internal sealed partial class LlavaEngineHost(
     private ReadOnlyMemory<byte> Salt(GenerateRequest request) => HMACSHA256.HashData(data.ClusterKey, Encoding.UTF8.GetBytes($"cache:{request.Tenant.Value}"));
 
     /// <summary>As many KV blocks as the memory holds, and at least one full context.</summary>
-    private EngineOptions Sized(ServedModel model)
-    {
-        var text = model.Network.Config.Text;
-        var defaults = new EngineOptions();
-        var elementBytes = model.Network.Dtype == TorchSharp.torch.ScalarType.Float32 ? 4L : 2L;
-        var blockBytes = 2L * text.Layers * text.KvHeads * text.HeadDim * elementBytes * defaults.BlockSize;
-        var context = (text.MaxPositions + defaults.BlockSize - 1) / defaults.BlockSize;
-        var blocks = (int)Math.Clamp(options.KvBytes / blockBytes, context + 8, 65_536);
-        var imageTokens = Math.Max(defaults.ImageCacheTokens, 4 * model.Card.MaxImageTokens);
-        return new EngineOptions { KvBlocks = blocks, ImageCacheTokens = imageTokens };
-    }
+    private EngineOptions Sized(ServedModel model) =>
+        EngineSizing.For(model.Network.Config.Text, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads);
 
     [LoggerMessage(LogLevel.Information, "Serving {Model}: {Parameters} parameters in {Precision}, loaded in {Elapsed}")]
     private partial void LogLoaded(string model, long parameters, string precision, TimeSpan elapsed);
