@@ -5,6 +5,7 @@ using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Engine;
 using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Text;
+using LlavaCluster.Pictures;
 using LlavaCluster.Storage.Objects;
 
 namespace LlavaCluster.Worker.Serving;
@@ -12,7 +13,7 @@ namespace LlavaCluster.Worker.Serving;
 /// <summary>Messages and stored pictures to the engine's prompt. Reads pictures' headers only; their pixels are decoded when the engine wants them.</summary>
 internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
 {
-    private static readonly ImageLimits Limits = new();
+    private static readonly HeaderLimits Limits = new();
 
     /// <summary>The prompt, or why there is none.</summary>
     public async Task<(ImmutableArray<PromptSegment> Prompt, ChatFailure? Failure)> BuildAsync(GenerateRequest request, CancellationToken cancellationToken)
