@@ -22,6 +22,6 @@ public sealed record HeaderLimits
     /// <summary>The longer side, which bounds the rows kept while a picture is resized. Default: 8,192.</summary>
     public int MaxSide { get; init; } = 8_192;
 
-    /// <summary>Scans of a JPEG: each may be a few bytes and still be work on every pixel. Default: 100, the most that jpegtran writes.</summary>
-    public int MaxScans { get; init; } = 100;
+    /// <summary>Scans of a JPEG: each may be a few bytes and still be work on every pixel. Default: 99, the most that Skia decodes.</summary>
+    public int MaxScans { get; init; } = 99;
 }

@@ -20,7 +20,7 @@ internal static class PngHeader
             return Bad(HeaderResult.Malformed);
         }
 
-        var (data, orientation) = (false, Exif.Upright);
+        var (data, palette, orientation) = (false, false, Exif.Upright);
         while (chunks.TryMove())
         {
             if (chunks.Is("IEND"u8))
@@ -28,11 +28,12 @@ internal static class PngHeader
                 return data ? new HeaderResult(ImageFormat.Png, new ImageHeader(ImageFormat.Png, layout.Width, layout.Height, orientation), null) : Bad(HeaderResult.Truncated);
             }
 
-            if (chunks.Is("IHDR"u8) || (chunks.Is("PLTE"u8) && !IsPalette(chunks)))
+            if (chunks.Is("IHDR"u8) || (chunks.Is("PLTE"u8) && (palette || !IsPalette(chunks))))
             {
                 return Bad(HeaderResult.Malformed);
             }
 
+            palette |= chunks.Is("PLTE"u8);
             data |= chunks.Is("IDAT"u8);
             orientation = chunks.Is("eXIf"u8) ? Exif.Orientation(chunks.Data) : orientation;
         }
