@@ -5,8 +5,8 @@ using LlavaCluster.Pictures.Headers;
 namespace LlavaCluster.Pictures;
 
 /// <summary>
-/// What a picture's file says of itself, read without decoding a pixel. A file is refused here if its structure ends before its data does, if it keeps a bound
-/// not, or if it is of a kind no decoder here reads. Reads any bytes in time linear in their number and never throws.
+/// What a picture's file says of itself, read without decoding a pixel. A file is refused here if its structure ends before its data does, if it breaks a
+/// bound, or if it is of a kind no decoder here reads. Reads any bytes in time linear in their number and never throws.
 /// </summary>
 /// <param name="Width">As stored, before <paramref name="Orientation"/>.</param>
 /// <param name="Height">As stored, before <paramref name="Orientation"/>.</param>

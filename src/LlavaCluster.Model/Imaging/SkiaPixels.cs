@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace LlavaCluster.Model.Imaging;
 
-/// <summary>JPEG's and WebP's pixels by the codecs in Skia, which are those in Pillow: bytes are equal, that of CMYK and animations' first frames included.</summary>
+/// <summary>JPEG's and WebP's pixels by the codecs in Skia, which are Pillow's too: equal bytes, also of CMYK and of an animation's first frame.</summary>
 internal static class SkiaPixels
 {
     /// <param name="rgb">[height, width, 3].</param>

@@ -24,7 +24,7 @@ internal static class PngPixels
 
         try
         {
-            using var inflated = new ZLibStream(new MemoryStream(data), CompressionMode.Decompress);
+            using var inflated = new ZLibStream(data, CompressionMode.Decompress);
             foreach (var pass in layout.Interlaced ? Adam7 : Whole)
             {
                 if (!ReadPass(inflated, layout, pass, palette, rgb))
@@ -43,12 +43,12 @@ internal static class PngPixels
         }
     }
 
-    private static (PngLayout Layout, byte[] Data) Collect(ReadOnlySpan<byte> file, Palette palette)
+    private static (PngLayout Layout, MemoryStream Data) Collect(ReadOnlySpan<byte> file, Palette palette)
     {
         var chunks = new PngFile(file);
         chunks.TryMove();
         var layout = PngLayout.Parse(chunks.Data) ?? throw new ArgumentException("A PNG's pixels are read only after its header.", nameof(file));
-        using var data = new MemoryStream();
+        var data = new MemoryStream();
         while (chunks.TryMove() && (data.Length == 0 || chunks.Is("IDAT"u8)))
         {
             if (chunks.Is("IDAT"u8))
@@ -61,7 +61,8 @@ internal static class PngPixels
             }
         }
 
-        return (layout, data.ToArray());
+        data.Position = 0;
+        return (layout, data);
     }
 
     private static bool ReadPass(ZLibStream inflated, PngLayout layout, (int Left, int Top, int Across, int Down) pass, Palette palette, Span<byte> rgb)
