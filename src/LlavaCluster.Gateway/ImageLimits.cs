@@ -1,19 +1,15 @@
+using LlavaCluster.Pictures;
+
 namespace LlavaCluster.Gateway;
 
 /// <summary>Bounds of a picture, checked on its header before anything is decoded or stored.</summary>
 public sealed class ImageLimits
 {
-    /// <summary>Default: 20 MiB.</summary>
-    public int MaxBytes { get; set; } = 20 << 20;
-
-    /// <summary>Width times height. Default: 25 million.</summary>
-    public long MaxPixels { get; set; } = 25_000_000;
+    /// <summary>Bounds of one file. Those of the workers, who read it again, are the defaults.</summary>
+    public HeaderLimits File { get; set; } = new();
 
     /// <summary>Pixels of all pictures of a request together. Default: 100 million.</summary>
     public long MaxPixelsPerRequest { get; set; } = 100_000_000;
-
-    /// <summary>The longer side. Default: 8,192.</summary>
-    public int MaxSide { get; set; } = 8_192;
 
     /// <summary>Whether https URLs are fetched. Default: no.</summary>
     public bool AllowUrls { get; set; }

@@ -95,6 +95,23 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         Assert.StartsWith("The prompt must be < 1024 tokens; was ", failure.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What no header tells: the file is well formed, and its pixels end before the picture does.</summary>
+    [Fact]
+    public async Task Generate_OfAPictureWhosePixelsAreCutOff_SaysSo()
+    {
+        var host = await StartAsync("a_llava15", "bare");
+        var request = await RequestAsync("a_llava15", Prompts("a_llava15")[1]);
+        // Two by two pixels, of which the codes give one: clear, colour 0, end.
+        byte[] file = [.. "GIF89a"u8, 2, 0, 2, 0, 0x80, 0, 0, 255, 0, 0, 0, 0, 255, 0x2C, 0, 0, 0, 0, 2, 0, 2, 0, 0, 2, 2, 0x44, 0x01, 0, 0x3B];
+        var image = ImageId.Of(file);
+        Assert.Null(await _objects.PutAsync(TenantId.Default, image, file, TestContext.Current.CancellationToken));
+
+        var updates = await CollectAsync(host, request with { Messages = [User("What is this?", image)] });
+
+        Assert.Equal(new ChatFailure(ChatFailureKind.InvalidRequest, "messages: a picture must be a whole GIF file; its pixels are cut off.", "messages"), updates[^1].Failure);
+        Assert.True(updates[^1].Completed);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var host in _hosts)

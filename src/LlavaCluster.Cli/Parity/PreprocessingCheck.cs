@@ -1,5 +1,6 @@
 using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Weights;
+using LlavaCluster.Pictures;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Cli.Parity;
@@ -7,7 +8,7 @@ namespace LlavaCluster.Cli.Parity;
 /// <summary>Decoded bytes, resized and cut bytes, and pixel values of each picture, cropped and (where stored) padded.</summary>
 internal sealed class PreprocessingCheck : IParityCheck
 {
-    private static readonly ImageLimits Limits = new();
+    private static readonly HeaderLimits Limits = new();
 
     public IEnumerable<ParityRow> Run(ParityContext context)
     {

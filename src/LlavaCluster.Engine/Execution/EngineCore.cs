@@ -316,12 +316,13 @@ internal sealed partial class EngineCore
 
     private void OnLoadFailed(CacheKey key, Exception error)
     {
+        var message = error is ImageRefusedException ? error.Message : $"The pixels of an image could not be had ({error.GetType().Name}).";
         for (var i = _live.Count - 1; i >= 0; i--)
         {
             if (_live[i].Images.Any(image => image.Key == key))
             {
                 LogFault(_logger, error, _live[i].Request.Id);
-                Fail(_live[i], FailureKind.Image, $"The pixels of an image could not be had ({error.GetType().Name}).");
+                Fail(_live[i], FailureKind.Image, message);
             }
         }
     }

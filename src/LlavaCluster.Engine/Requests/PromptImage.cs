@@ -17,6 +17,7 @@ public sealed record PromptImage
     public required int Tokens { get; init; }
 
     /// <summary>Gives normalised pixels, [tiles, 3, size, size] in order. Runs off the device thread; several may run at once.</summary>
+    /// <exception cref="ImageRefusedException">The picture cannot be decoded.</exception>
     public required Func<CancellationToken, ValueTask<float[]>> LoadPixels { get; init; }
 
     /// <summary>Its features may be shared between tenants, where <see cref="EngineOptions.AllowPublicScope"/> says so.</summary>

@@ -114,7 +114,7 @@ internal sealed class ImageFetcher : IDisposable
 
     private async Task<Outcome<byte[]>> ReadAsync(HttpResponseMessage response, string field, CancellationToken cancellationToken)
     {
-        if (response.Content.Headers.ContentLength > _limits.MaxBytes)
+        if (response.Content.Headers.ContentLength > _limits.File.MaxBytes)
         {
             return TooLarge(field);
         }
@@ -125,7 +125,7 @@ internal sealed class ImageFetcher : IDisposable
         while (await stream.ReadAsync(buffer, cancellationToken) is var read and > 0)
         {
             content.Write(buffer, 0, read);
-            if (content.Length > _limits.MaxBytes)
+            if (content.Length > _limits.File.MaxBytes)
             {
                 return TooLarge(field);
             }
@@ -134,7 +134,7 @@ internal sealed class ImageFetcher : IDisposable
         return content.ToArray();
     }
 
-    private ChatFailure TooLarge(string field) => Refuse(field, $"must be at most {_limits.MaxBytes} bytes.");
+    private ChatFailure TooLarge(string field) => Refuse(field, $"must be at most {_limits.File.MaxBytes} bytes.");
 
     private static ChatFailure Refuse(string field, string rule) => new(ChatFailureKind.InvalidRequest, $"{field} {rule}", field);
 }

@@ -1,8 +1,8 @@
-using System.Globalization;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Pictures;
 using LlavaCluster.Storage;
 using LlavaCluster.Storage.Objects;
 
@@ -40,9 +40,9 @@ internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageF
 
     public async Task<Outcome<Taken>> StoreAsync(TenantId tenant, ReadOnlyMemory<byte> content, string field, CancellationToken cancellationToken)
     {
-        if (Check(content.Span, field, out var header) is { } failure)
+        if (!ImageHeader.TryRead(content.Span, limits.File, out var header, out var problem))
         {
-            return failure;
+            return Refuse(field, problem);
         }
 
         var id = ImageId.Of(content.Span);
@@ -52,29 +52,6 @@ internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageF
             StorageFault.Full => new ChatFailure(ChatFailureKind.StorageFull, "The server has no room for the picture.", field),
             _ => new ChatFailure(ChatFailureKind.Overloaded, "The picture could not be stored now.", field),
         };
-    }
-
-    private ChatFailure? Check(ReadOnlySpan<byte> content, string field, out ImageHeader? header)
-    {
-        header = null;
-        if (content.Length > limits.MaxBytes)
-        {
-            return Refuse(field, string.Create(CultureInfo.InvariantCulture, $"must be at most {limits.MaxBytes} bytes; was {content.Length}."));
-        }
-
-        if (!ImageHeader.TryRead(content, out header, out var problem))
-        {
-            return Refuse(field, problem);
-        }
-
-        if (Math.Max(header.Width, header.Height) > limits.MaxSide)
-        {
-            return Refuse(field, string.Create(CultureInfo.InvariantCulture, $"must have sides of at most {limits.MaxSide} pixels; was {header.Width}x{header.Height}."));
-        }
-
-        return header.Pixels > limits.MaxPixels
-            ? Refuse(field, string.Create(CultureInfo.InvariantCulture, $"must have at most {limits.MaxPixels} pixels; was {header.Width}x{header.Height}."))
-            : null;
     }
 
     private async Task<Outcome<Taken>> FindAsync(TenantId tenant, string given, string field, CancellationToken cancellationToken)

@@ -35,27 +35,37 @@ public sealed class ImagePreprocessor(LlavaConfig model, PreprocessingConfig con
     internal IReadOnlyList<RgbImage> Tiles(RgbImage image) => Config.Fit switch
     {
         ImageFit.Anyres => Grid(image),
-        ImageFit.Pad => [Crop(ResizeShortest(PadToSquare(image)))],
-        _ => [Crop(ResizeShortest(image))],
+        ImageFit.Pad => [ResizeAndCrop(OnSquare(image))],
+        _ => [ResizeAndCrop(new Plane(image))],
     };
 
     internal RgbImage ResizeShortest(RgbImage image)
     {
-        var edge = Config.ShortestEdge;
-        return image.Width <= image.Height
-            ? PillowResize.Bicubic(image, edge, (int)((long)edge * image.Height / image.Width))
-            : PillowResize.Bicubic(image, (int)((long)edge * image.Width / image.Height), edge);
+        var (width, height) = Resized(image.Width, image.Height);
+        return PillowResize.Bicubic(image, width, height);
     }
 
-    private RgbImage Crop(RgbImage image) =>
-        image.Window((image.Width - Config.TileSize) / 2, (image.Height - Config.TileSize) / 2, Config.TileSize, Config.TileSize);
+    /// <summary>The size once the shorter edge is what it must be.</summary>
+    private (int Width, int Height) Resized(int width, int height)
+    {
+        var edge = Config.ShortestEdge;
+        return width <= height
+            ? (edge, checked((int)((long)edge * height / width)))
+            : (checked((int)((long)edge * width / height)), edge);
+    }
 
-    private RgbImage PadToSquare(RgbImage image)
+    // A thin picture's resized whole may be thousands of tiles: only the one in the middle is made.
+    private RgbImage ResizeAndCrop(Plane plane)
+    {
+        var (width, height) = Resized(plane.Width, plane.Height);
+        // Halved downwards as Python does, also where the tile is the larger.
+        return PillowResize.Bicubic(plane, width, height, (width - Config.TileSize) >> 1, (height - Config.TileSize) >> 1, Config.TileSize, Config.TileSize);
+    }
+
+    private Plane OnSquare(RgbImage image)
     {
         var side = Math.Max(image.Width, image.Height);
-        var square = RgbImage.Filled(side, side, ((byte)(Config.Mean[0] * 255), (byte)(Config.Mean[1] * 255), (byte)(Config.Mean[2] * 255)));
-        square.Paste(image, (side - image.Width) / 2, (side - image.Height) / 2);
-        return square;
+        return new Plane(image, side, side, ((byte)(Config.Mean[0] * 255), (byte)(Config.Mean[1] * 255), (byte)(Config.Mean[2] * 255)));
     }
 
     private List<RgbImage> Grid(RgbImage image)

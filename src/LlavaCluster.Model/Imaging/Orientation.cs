@@ -1,22 +1,21 @@
-using SkiaSharp;
-
 namespace LlavaCluster.Model.Imaging;
 
 /// <summary>Turns a picture upright by its EXIF orientation (CIPA DC-008, tag 0x0112).</summary>
 internal static class Orientation
 {
-    public static RgbImage Apply(RgbImage image, SKEncodedOrigin origin)
+    /// <param name="orientation">1 to 8.</param>
+    public static RgbImage Apply(RgbImage image, int orientation)
     {
         var (width, height) = (image.Width, image.Height);
-        return origin switch
+        return orientation switch
         {
-            SKEncodedOrigin.TopRight => Map(image, width, height, (x, y) => (width - 1 - x, y)),
-            SKEncodedOrigin.BottomRight => Map(image, width, height, (x, y) => (width - 1 - x, height - 1 - y)),
-            SKEncodedOrigin.BottomLeft => Map(image, width, height, (x, y) => (x, height - 1 - y)),
-            SKEncodedOrigin.LeftTop => Map(image, height, width, (x, y) => (y, x)),
-            SKEncodedOrigin.RightTop => Map(image, height, width, (x, y) => (y, height - 1 - x)),
-            SKEncodedOrigin.RightBottom => Map(image, height, width, (x, y) => (width - 1 - y, height - 1 - x)),
-            SKEncodedOrigin.LeftBottom => Map(image, height, width, (x, y) => (width - 1 - y, x)),
+            2 => Map(image, width, height, (x, y) => (width - 1 - x, y)),
+            3 => Map(image, width, height, (x, y) => (width - 1 - x, height - 1 - y)),
+            4 => Map(image, width, height, (x, y) => (x, height - 1 - y)),
+            5 => Map(image, height, width, (x, y) => (y, x)),
+            6 => Map(image, height, width, (x, y) => (y, height - 1 - x)),
+            7 => Map(image, height, width, (x, y) => (width - 1 - y, height - 1 - x)),
+            8 => Map(image, height, width, (x, y) => (width - 1 - y, x)),
             _ => image,
         };
     }

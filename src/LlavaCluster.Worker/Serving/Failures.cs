@@ -28,5 +28,6 @@ internal static class Failures
             FailureKind.Unread => ChatFailureKind.Cancelled,
             _ => ChatFailureKind.Internal,
         },
-        failure.Message);
+        failure.Message,
+        failure.Kind is FailureKind.Image ? "messages" : null);
 }

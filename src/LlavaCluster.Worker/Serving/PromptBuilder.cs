@@ -5,6 +5,7 @@ using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Engine;
 using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Text;
+using LlavaCluster.Pictures;
 using LlavaCluster.Storage.Objects;
 
 namespace LlavaCluster.Worker.Serving;
@@ -12,7 +13,7 @@ namespace LlavaCluster.Worker.Serving;
 /// <summary>Messages and stored pictures to the engine's prompt. Reads pictures' headers only; their pixels are decoded when the engine wants them.</summary>
 internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
 {
-    private static readonly ImageLimits Limits = new();
+    private static readonly HeaderLimits Limits = new();
 
     /// <summary>The prompt, or why there is none.</summary>
     public async Task<(ImmutableArray<PromptSegment> Prompt, ChatFailure? Failure)> BuildAsync(GenerateRequest request, CancellationToken cancellationToken)
@@ -88,7 +89,7 @@ internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
         var measured = ImageDecoder.Measure(bytes, Limits, model.Preprocessor.Config.ApplyOrientation);
         if (measured.Refusal is { } refusal)
         {
-            return (null, new ChatFailure(ChatFailureKind.InvalidRequest, refusal, "messages"));
+            return (null, new ChatFailure(ChatFailureKind.InvalidRequest, Sentence(refusal), "messages"));
         }
 
         return (new PromptImage
@@ -103,10 +104,12 @@ internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
 
     private async ValueTask<float[]> LoadPixelsAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken)
     {
-        var bytes = await ReadAsync(tenant, id, cancellationToken) ?? throw new InvalidDataException("The picture is no longer stored.");
+        var bytes = await ReadAsync(tenant, id, cancellationToken) ?? throw new ImageRefusedException("The conversation's picture is no longer stored.");
         var decoding = ImageDecoder.Decode(bytes, Limits, model.Preprocessor.Config.ApplyOrientation);
-        return decoding.Succeeded ? model.Preprocessor.Prepare(decoding.Image).Pixels : throw new InvalidDataException(decoding.Refusal);
+        return decoding.Succeeded ? model.Preprocessor.Prepare(decoding.Image).Pixels : throw new ImageRefusedException(Sentence(decoding.Refusal));
     }
+
+    private static string Sentence(string refusal) => $"messages: {refusal}";
 
     private async Task<byte[]?> ReadAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken)
     {

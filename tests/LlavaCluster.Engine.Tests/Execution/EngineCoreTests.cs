@@ -52,6 +52,18 @@ public sealed class EngineCoreTests
     }
 
     [Fact]
+    public void Step_WhenAnImageIsRefused_FailsItsRequestWithTheReason()
+    {
+        using var bench = new EngineBench();
+        var refused = bench.Submit(Of("a", 4, Image(2, 4, () => throw new ImageRefusedException("messages: a picture must be whole.")), Text(1)));
+        var faulty = bench.Submit(Of("a", 4, Image(3, 4, () => throw new IOException("at /data/objects/3")), Text(1)));
+        bench.RunToEnd();
+        Assert.Equal(new RequestFailure(FailureKind.Image, "messages: a picture must be whole."), EngineBench.Read(refused)[^1].Failure);
+        Assert.Equal(new RequestFailure(FailureKind.Image, "The pixels of an image could not be had (IOException)."), EngineBench.Read(faulty)[^1].Failure);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
     public void Step_WhenOneImageCannotBeEncoded_FailsItsRequestsOnly()
     {
         using var bench = new EngineBench();

@@ -26,13 +26,14 @@ internal static class Requests
     public static EngineTenant Tenant(string name, double weight = 1) => new(name, System.Text.Encoding.UTF8.GetBytes("salt of " + name), weight);
 
     /// <summary>An image whose one pixel value is its identity; a negative one cannot be encoded.</summary>
-    public static PromptSegment Image(int pixel, int tokens) => new PromptSegment.Picture(new PromptImage
+    /// <param name="load">Gives its pixels instead.</param>
+    public static PromptSegment Image(int pixel, int tokens, Func<float[]>? load = null) => new PromptSegment.Picture(new PromptImage
     {
         Digest = ContentDigest.Of(BitConverter.GetBytes(pixel)),
         Preprocessing = ContentDigest.Of("pixels"u8),
         Layout = TileLayout.Single,
         Tokens = tokens,
-        LoadPixels = _ => ValueTask.FromResult(new float[] { pixel }),
+        LoadPixels = _ => ValueTask.FromResult(load?.Invoke() ?? [pixel]),
     });
 
     public static PromptSegment Text(params int[] ids) => new PromptSegment.Text(ids);

@@ -18,7 +18,7 @@ internal static class TestImages
         using var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
         {
-            zlib.Write(new byte[Math.Min(1 << 16, height * (1 + (width * 3)))]);
+            zlib.Write(new byte[Math.Min(1 << 16, height * (1 + (width * 3L)))]);
         }
 
         Chunk(file, "IDAT"u8, packed.ToArray());
@@ -27,13 +27,13 @@ internal static class TestImages
     }
 
     /// <summary>The markers of a JPEG around a few bytes of scan: enough for a header, not for a decoder.</summary>
-    public static byte[] Jpeg(int width = 4, int height = 3) =>
+    public static byte[] Jpeg(int width = 4, int height = 3, int scans = 1, byte frame = 0xC0, byte precision = 8, byte components = 1) =>
     [
         0xFF, 0xD8,
         0xFF, 0xE0, 0, 4, 1, 2,
-        0xFF, 0xC0, 0, 11, 8, (byte)(height >> 8), (byte)height, (byte)(width >> 8), (byte)width, 1, 1, 0x11, 0,
-        0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0,
-        0x12, 0x34, 0xFF, 0x00, 0x56,
+        0xFF, frame, 0, (byte)(8 + (3 * components)), precision, (byte)(height >> 8), (byte)height, (byte)(width >> 8), (byte)width, components,
+        .. Enumerable.Range(1, components).SelectMany(id => new byte[] { (byte)id, 0x11, 0 }),
+        .. Enumerable.Repeat<byte[]>([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 0x12, 0x34, 0xFF, 0x00, 0x56], scans).SelectMany(scan => scan),
         0xFF, 0xD9,
     ];
 
@@ -71,9 +71,13 @@ internal static class TestImages
     public static byte[] WebPLossy(int width = 4, int height = 3) =>
         Riff("VP8 "u8, [0x10, 0, 0, 0x9D, 0x01, 0x2A, (byte)width, (byte)(width >> 8), (byte)height, (byte)(height >> 8)]);
 
-    public static byte[] WebPExtended(int width = 4, int height = 3) => Riff(
-        "VP8X"u8,
-        [0, 0, 0, 0, (byte)(width - 1), (byte)((width - 1) >> 8), (byte)((width - 1) >> 16), (byte)(height - 1), (byte)((height - 1) >> 8), (byte)((height - 1) >> 16)]);
+    public static byte[] WebPExtended(int width = 4, int height = 3)
+    {
+        byte[] canvas = [0, 0, 0, 0, (byte)(width - 1), (byte)((width - 1) >> 8), (byte)((width - 1) >> 16), (byte)(height - 1), (byte)((height - 1) >> 8), (byte)((height - 1) >> 16)];
+        byte[] file = [.. Riff("VP8X"u8, canvas), .. WebPLossless(width, height)[12..]];
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), file.Length - 8);
+        return file;
+    }
 
     public static string DataUrl(byte[] file, string type = "image/png") => $"data:{type};base64,{Convert.ToBase64String(file)}";
 

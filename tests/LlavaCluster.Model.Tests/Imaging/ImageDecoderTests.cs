@@ -1,11 +1,12 @@
 using LlavaCluster.Model.Imaging;
+using LlavaCluster.Pictures;
 using SkiaSharp;
 
 namespace LlavaCluster.Model.Tests.Imaging;
 
 public sealed class ImageDecoderTests
 {
-    private static readonly ImageLimits Limits = new();
+    private static readonly HeaderLimits Limits = new();
 
     public static TheoryData<string> Names => [.. GoldenImages.Names];
 
@@ -53,13 +54,13 @@ public sealed class ImageDecoderTests
     }
 
     [Fact]
-    public void Decode_Of16BitChannels_KeepsTheHighByte()
+    public void Decode_Of16BitChannels_KeepsTheHighByteOfColoursAndClipsGrays()
     {
         var colour = PictureFiles.Png(1, 1, bitDepth: 16, colourType: 2, [0x12, 0xFF, 0x34, 0x80, 0x56, 0x00]);
-        var gray = PictureFiles.Png(1, 1, bitDepth: 16, colourType: 0, [0xAB, 0xCD]);
+        var gray = PictureFiles.Png(2, 1, bitDepth: 16, colourType: 0, [0xAB, 0xCD, 0x00, 0xCD]);
 
         Assert.Equal([0x12, 0x34, 0x56], Decoded(colour).Pixels);
-        Assert.Equal([0xAB, 0xAB, 0xAB], Decoded(gray).Pixels);
+        Assert.Equal([0xFF, 0xFF, 0xFF, 0xCD, 0xCD, 0xCD], Decoded(gray).Pixels);
     }
 
     [Fact]
@@ -72,14 +73,14 @@ public sealed class ImageDecoderTests
 
     [Fact]
     public void Decode_OfMoreBytesThanAllowed_IsRejectedWithBoundAndValue() =>
-        AssertRejected(new ImageLimits { MaxBytes = 9 }, new byte[10], "a picture must be <= 9 bytes; was 10.");
+        AssertRejected(new HeaderLimits { MaxBytes = 9 }, new byte[10], "a picture must be at most 9 bytes; was 10.");
 
     [Fact]
     public void Decode_OfTheMostAllowed_IsDecoded()
     {
         var file = GoldenImages.File("exact");
 
-        Assert.True(ImageDecoder.Decode(file, new ImageLimits { MaxBytes = file.Length, MaxPixels = 56 * 56, MaxSide = 56 }).Succeeded);
+        Assert.True(ImageDecoder.Decode(file, new HeaderLimits { MaxBytes = file.Length, MaxPixels = 56 * 56, MaxSide = 56 }).Succeeded);
     }
 
     [Fact]
@@ -88,8 +89,8 @@ public sealed class ImageDecoderTests
         // No pixel data at all: only the header can be what is judged.
         var file = PictureFiles.Png(30000, 30000, bitDepth: 8, colourType: 2, []);
 
-        AssertRejected(new ImageLimits { MaxSide = 40000, MaxPixels = 1000 }, file, "a picture must have <= 1000 pixels; was 30000 x 30000.");
-        AssertRejected(new ImageLimits(), file, "a picture's sides must be <= 8192 pixels; was 30000 x 30000.");
+        AssertRejected(new HeaderLimits { MaxSide = 40000, MaxPixels = 1000 }, file, "a picture must have at most 1000 pixels; was 30000x30000.");
+        AssertRejected(new HeaderLimits(), file, "a picture must have sides of at most 8192 pixels; was 30000x30000.");
     }
 
     [Theory]
@@ -110,18 +111,33 @@ public sealed class ImageDecoderTests
     }
 
     [Theory]
-    [InlineData(SKEncodedImageFormat.Png)]
-    [InlineData(SKEncodedImageFormat.Jpeg)]
-    public void Decode_OfAFileCutInItsPixels_IsTruncated(SKEncodedImageFormat format)
+    [InlineData(SKEncodedImageFormat.Png, "a picture must be a whole PNG file; its data ends too early.")]
+    [InlineData(SKEncodedImageFormat.Jpeg, "a picture must be a whole JPEG file; its data ends too early.")]
+    public void Decode_OfAFileCutInItsPixels_IsRejectedByItsHeader(SKEncodedImageFormat format, string refusal)
     {
         var whole = PictureFiles.Noise(format);
 
-        AssertRejected(new ImageLimits(), whole[..(whole.Length / 2)], "a picture must be whole; this file is cut off.");
+        AssertRejected(new HeaderLimits(), whole[..(whole.Length / 2)], refusal);
+    }
+
+    [Fact]
+    public void Decode_OfFewerPixelsThanPromised_IsRejected() =>
+        AssertRejected(new HeaderLimits(), PictureFiles.Png(5, 5, bitDepth: 8, colourType: 2, new byte[60]), "a picture must be a whole PNG file; its pixels are cut off.");
+
+    /// <summary>Most of a file's scans may be a few bytes that still ask for work on every pixel.</summary>
+    [Fact]
+    public void Decode_OfAJpegOfThousandsOfScans_IsRejectedWithoutItsPixels()
+    {
+        var most = PillowPictures.File("99_scans.jpg");
+
+        AssertRejected(new HeaderLimits(), PictureFiles.WithScans(most, 100), "a picture must have at most 99 scans; was 100.");
+        AssertRejected(new HeaderLimits(), PictureFiles.WithScans(most, 50_000), "a picture must have at most 99 scans; was 50000.");
+        Assert.Null(ImageDecoder.Decode(most, new HeaderLimits()).Refusal);
     }
 
     [Fact]
     public void Decode_OfText_IsUnsupported() =>
-        AssertRejected(new ImageLimits(), "<svg xmlns='http://www.w3.org/2000/svg'/>"u8.ToArray(), "a picture must be a PNG, JPEG, WebP, GIF or BMP file; this is none.");
+        AssertRejected(new HeaderLimits(), "<svg xmlns='http://www.w3.org/2000/svg'/>"u8.ToArray(), "a picture must be a PNG, JPEG, WebP, GIF or BMP file.");
 
     [Theory]
     [InlineData(1, new byte[] { 1, 2, 3, 4, 5, 6 }, 3)]
@@ -149,7 +165,7 @@ public sealed class ImageDecoderTests
     private static byte[] Squares(RgbImage image) =>
         [.. from y in Enumerable.Range(0, image.Height / 8) from x in Enumerable.Range(0, image.Width / 8) select (byte)Math.Round(image.Pixels[((((8 * y) + 4) * image.Width) + (8 * x) + 4) * 3] / 40.0)];
 
-    private static void AssertRejected(ImageLimits limits, byte[] file, string message) =>
+    private static void AssertRejected(HeaderLimits limits, byte[] file, string message) =>
         Assert.Equal(message, ImageDecoder.Decode(file, limits).Refusal);
 
     private static RgbImage Decoded(byte[] file) => Assert.IsType<RgbImage>(ImageDecoder.Decode(file, Limits).Image);

@@ -32,4 +32,38 @@ public sealed class ImagePreprocessorTests
 
         Assert.Equal(tokens, new ImagePreprocessor(model, new PreprocessingConfig { TileSize = 336, ShortestEdge = 336, Fit = ImageFit.Anyres }).TokensOf(height, width));
     }
+
+    /// <summary>The thinnest pictures that are taken in need no more memory than others: of what they are resized to only a tile is made, and no square is built.</summary>
+    [Theory]
+    [InlineData(8192, 1, ImageFit.Crop)]
+    [InlineData(1, 8192, ImageFit.Crop)]
+    [InlineData(8192, 1, ImageFit.Pad)]
+    [InlineData(1, 8192, ImageFit.Pad)]
+    [InlineData(8192, 1, ImageFit.Anyres)]
+    [InlineData(1, 8192, ImageFit.Anyres)]
+    public void Prepare_OfTheThinnestPictures_AllocatesLittle(int width, int height, ImageFit fit)
+    {
+        var golden = LlavaConfigReader.Read(Goldens.Path(fit == ImageFit.Anyres ? "c_llava_next" : "a_llava15"));
+        var side = golden.Vision.ImageSize;
+        var preprocessor = new ImagePreprocessor(golden, new PreprocessingConfig { TileSize = side, ShortestEdge = side, Fit = fit });
+        var image = RgbImage.Filled(width, height, (10, 20, 30));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var prepared = preprocessor.Prepare(image);
+
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 8 << 20);
+        Assert.Equal(preprocessor.TokensOf(height, width), prepared.Tokens);
+    }
+
+    // transformers' center_crop puts a picture that is smaller than its tile below and right of the middle.
+    [Fact]
+    public void Tiles_LargerThanTheResizedPicture_HaveItInTheMiddle()
+    {
+        var preprocessor = new ImagePreprocessor(LlavaConfigReader.Read(Goldens.Path("a_llava15")), new PreprocessingConfig { TileSize = 4, ShortestEdge = 1 });
+
+        var tile = Assert.Single(preprocessor.Tiles(RgbImage.Filled(1, 1, (9, 9, 9))));
+
+        Assert.Equal(((2 * 4) + 2) * 3, Array.IndexOf(tile.Pixels, (byte)9));
+        Assert.Equal(3, tile.Pixels.Count(value => value == 9));
+    }
 }

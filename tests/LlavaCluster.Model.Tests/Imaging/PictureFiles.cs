@@ -88,6 +88,14 @@ internal static class PictureFiles
         ];
     }
 
+    /// <summary>The JPEG with its last scan repeated until there are <paramref name="scans"/>.</summary>
+    public static byte[] WithScans(byte[] jpeg, int scans)
+    {
+        var places = Enumerable.Range(0, jpeg.Length - 1).Where(at => jpeg[at] == 0xFF && jpeg[at + 1] == 0xDA).ToList();
+        var last = jpeg[places[^1]..^2];
+        return [.. jpeg[..^2], .. Enumerable.Repeat(last, scans - places.Count).SelectMany(scan => scan), 0xFF, 0xD9];
+    }
+
     /// <summary>A BMP of 24 bits a pixel.</summary>
     public static byte[] Bmp(int width, int height, Func<int, int, (byte Red, byte Green, byte Blue)> colour)
     {

@@ -1,4 +1,5 @@
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Language;
 using LlavaCluster.Model.Vision;
 using TorchSharp;
@@ -47,6 +48,23 @@ public sealed class LlavaNetworkTests
         var together = network.Forward(cat([first, second], 0), positions.repeat(2), new DenseAttention(2, 4));
 
         Assert.True(allclose(alone, together.narrow(0, 4, 4), rtol: 0, atol: 1e-6));
+    }
+
+    /// <summary>So thin a picture that no row or no column of its grid is more than half picture: only the overview, or only newlines, remain.</summary>
+    [Theory]
+    [InlineData(1, 8192, 4)]
+    [InlineData(8192, 1, 6)]
+    public void PackTiles_OfTheThinnestPictures_GivesTheLayoutsTokens(int height, int width, int tokens)
+    {
+        using var scope = NewDisposeScope();
+        var config = Config with { GridPinpoints = [(8, 16), (16, 8)] };
+        using var network = new LlavaNetwork(config, new RandomWeights(4), ScalarType.Float32, CPU);
+        var layout = AnyresGrid.Layout(config, height, width);
+
+        var packed = network.PackTiles(zeros(layout.Tiles, config.TokensPerTile, config.Text.Hidden), layout);
+
+        Assert.Equal([tokens, config.Text.Hidden], packed.shape);
+        Assert.Equal(tokens, layout.Tokens(config.TokensPerTile));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Images;
+using LlavaCluster.Pictures;
 using LlavaCluster.Storage.Objects;
 using Microsoft.AspNetCore.Http;
 
@@ -71,7 +72,7 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
 
         using var bytes = new MemoryStream();
         await content.CopyToAsync(bytes, context.RequestAborted);
-        context.Response.ContentType = ImageHeader.TryRead(bytes.ToArray(), out var header, out _) ? header.MediaType : "application/octet-stream";
+        context.Response.ContentType = ImageHeader.TryRead(bytes.ToArray(), options.Images.File, out var header, out _) ? header.MediaType : "application/octet-stream";
         context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
         await context.Response.Body.WriteAsync(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), context.RequestAborted);
@@ -81,9 +82,9 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
 
     private async Task StoreAsync(HttpContext context, IFormFile file)
     {
-        if (file.Length > options.Images.MaxBytes)
+        if (file.Length > options.Images.File.MaxBytes)
         {
-            await ErrorWriter.WriteAsync(context, Refusal("file", $"must be at most {options.Images.MaxBytes} bytes; was {file.Length}."));
+            await ErrorWriter.WriteAsync(context, Refusal("file", $"must be at most {options.Images.File.MaxBytes} bytes; was {file.Length}."));
             return;
         }
 
