@@ -16,11 +16,11 @@ public sealed record ScenesRecipe
 
     public long EncoderSteps { get; init; } = 7500;
 
-    public long LanguageSteps { get; init; } = 1000;
+    public long LanguageSteps { get; init; } = 500;
 
-    public long ProjectorSteps { get; init; } = 400;
+    public long ProjectorSteps { get; init; } = 300;
 
-    public long InstructionSteps { get; init; } = 4500;
+    public long InstructionSteps { get; init; } = 3600;
 
     public int SamplesPerStep { get; init; } = 32;
 
