@@ -2,11 +2,12 @@ using System.CommandLine;
 using LlavaCluster.Cli.Commands;
 using Spectre.Console;
 
+var terminal = Terminal.OfProcess();
 var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
 {
-    ServeCommand.Create(),
-    ChatCommand.Create(AnsiConsole.Console),
-    TenantsCommand.Create(AnsiConsole.Console),
+    ServeCommand.Create(terminal),
+    ChatCommand.Create(terminal),
+    TenantsCommand.Create(terminal),
     ModelsCommand.Create(),
     TrainCommand.Create(),
     DataCommand.Create(),

@@ -56,7 +56,7 @@ internal sealed class Server : IAsyncDisposable
             app.MapLlavaGateway();
         }
 
-        app.MapLlavaOperations();
+        app.MapLlavaOperations().RequireAdmin();
         return new Server(app, options);
     }
 
@@ -85,6 +85,12 @@ internal sealed class Server : IAsyncDisposable
         foreach (var key in options.KeyFile is { } path ? KeyFile.Read(path) : [])
         {
             gateway.StaticKeys.Add(key);
+        }
+
+        gateway.Images.AllowUrls = options.ImageUrls;
+        foreach (var host in options.ImageHosts)
+        {
+            gateway.Images.UrlHosts.Add(host);
         }
 
         return gateway;
