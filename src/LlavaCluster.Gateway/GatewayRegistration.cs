@@ -69,6 +69,8 @@ public static class GatewayRegistration
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.MaxBodyBytes;
+            // The routes that would answer them would stand in the way of HTTP's own 405; RequestEdge answers them.
+            grpc.IgnoreUnknownServices = true;
             grpc.Interceptors.Add<GrpcEdge>();
         });
         services.AddGrpcReflection();

@@ -26,6 +26,9 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
         return new Reading(this, key, turn, mayResume ? options.ResumeGrace : TimeSpan.Zero);
     }
 
+    /// <summary>Stops a turn that perhaps began and that nobody will read.</summary>
+    public void Abandon(ConversationKey key, Guid turn) => _orphans.Writer.TryWrite((key, turn));
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await foreach (var (key, turn) in _orphans.Reader.ReadAllAsync(stoppingToken))
