@@ -1,6 +1,6 @@
 using System.CommandLine;
+using LlavaCluster.Cli;
 using LlavaCluster.Cli.Commands;
-using Spectre.Console;
 
 var terminal = Terminal.OfProcess();
 var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
@@ -14,4 +14,6 @@ var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and eva
     EvalCommand.Create(),
 };
 
-return await root.Parse(args).InvokeAsync();
+// The library's own handler of signals ends the process two seconds after the first.
+using var interruption = new Interruption();
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, interruption.Token);
