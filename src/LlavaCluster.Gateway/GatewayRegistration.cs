@@ -46,7 +46,7 @@ public static class GatewayRegistration
         services.AddHostedService(provider => provider.GetRequiredService<OrphanTurns>());
         services.AddSingleton<StatelessChat>();
         services.TryAddSingleton<IEgress, NetworkEgress>();
-        services.AddSingleton(provider => new ImageFetcher(provider.GetRequiredService<ImageLimits>(), provider.GetRequiredService<IEgress>()));
+        services.TryAddSingleton(provider => new ImageFetcher(provider.GetRequiredService<ImageLimits>(), provider.GetRequiredService<IEgress>()));
         services.AddSingleton<ImageIntake>();
         return services.AddSingleton<RequestValidator>();
     }
