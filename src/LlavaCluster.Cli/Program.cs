@@ -1,16 +1,19 @@
 using System.CommandLine;
+using LlavaCluster.Cli;
 using LlavaCluster.Cli.Commands;
-using Spectre.Console;
 
+var terminal = Terminal.OfProcess();
 var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
 {
-    ServeCommand.Create(),
-    ChatCommand.Create(AnsiConsole.Console),
-    TenantsCommand.Create(AnsiConsole.Console),
+    ServeCommand.Create(terminal),
+    ChatCommand.Create(terminal),
+    TenantsCommand.Create(terminal),
     ModelsCommand.Create(),
     TrainCommand.Create(),
     DataCommand.Create(),
     EvalCommand.Create(),
 };
 
-return await root.Parse(args).InvokeAsync();
+// The library's own handler of signals ends the process two seconds after the first.
+using var interruption = new Interruption();
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, interruption.Token);

@@ -79,6 +79,11 @@ internal static class RequestWriting
             throw new NotSupportedException("Tools are not supported.");
         }
 
+        if (options.ConversationId is not null)
+        {
+            throw new NotSupportedException("ConversationId must be null: this client sends the history. LlavaConnection.Conversations has conversations that the server keeps.");
+        }
+
         var written = new GenerationOptions();
         written.Stop.AddRange(options.StopSequences ?? []);
         Set(options.MaxOutputTokens, value => written.MaxTokens = value);

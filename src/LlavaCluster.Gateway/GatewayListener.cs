@@ -24,13 +24,29 @@ public static class GatewayListener
         kestrel.Listen(endPoint, listen =>
         {
             listen.Protocols = HttpProtocols.Http1AndHttp2;
-            listen.Use(next => connection => RouteAsync(connection, next));
+            listen.Use(next => connection => RouteAsync(connection, next, kestrel.Limits));
         });
     }
 
-    private static async Task RouteAsync(ConnectionContext connection, ConnectionDelegate next)
+    private static async Task RouteAsync(ConnectionContext connection, ConnectionDelegate next, KestrelServerLimits limits)
     {
-        if (await StartsWithPrefaceAsync(connection))
+        bool prior;
+        using (var patience = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed))
+        {
+            // Kestrel's own limits begin when it is handed the connection, which one that says nothing never is.
+            patience.CancelAfter(limits.RequestHeadersTimeout);
+            try
+            {
+                prior = await StartsWithPrefaceAsync(connection, patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                connection.Abort(new ConnectionAbortedException("The connection said nothing in time."));
+                return;
+            }
+        }
+
+        if (prior)
         {
             connection.Features.Set<ITlsApplicationProtocolFeature>(new PriorKnowledge());
             connection.Features.Set<ITlsConnectionFeature>(new PriorKnowledge());
@@ -39,12 +55,12 @@ public static class GatewayListener
         await next(connection);
     }
 
-    private static async Task<bool> StartsWithPrefaceAsync(ConnectionContext connection)
+    private static async Task<bool> StartsWithPrefaceAsync(ConnectionContext connection, CancellationToken cancellationToken)
     {
         var input = connection.Transport.Input;
         while (true)
         {
-            var read = await input.ReadAsync(connection.ConnectionClosed);
+            var read = await input.ReadAsync(cancellationToken);
             var seen = Math.Min(read.Buffer.Length, Preface.Length);
             var matches = read.Buffer.Slice(0, seen).ToArray().AsSpan().SequenceEqual(Preface.AsSpan(0, (int)seen));
             var decided = !matches || seen == Preface.Length || read.IsCompleted;

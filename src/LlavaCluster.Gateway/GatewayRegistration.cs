@@ -46,7 +46,7 @@ public static class GatewayRegistration
         services.AddHostedService(provider => provider.GetRequiredService<OrphanTurns>());
         services.AddSingleton<StatelessChat>();
         services.TryAddSingleton<IEgress, NetworkEgress>();
-        services.AddSingleton(provider => new ImageFetcher(provider.GetRequiredService<ImageLimits>(), provider.GetRequiredService<IEgress>()));
+        services.TryAddSingleton(provider => new ImageFetcher(provider.GetRequiredService<ImageLimits>(), provider.GetRequiredService<IEgress>()));
         services.AddSingleton<ImageIntake>();
         return services.AddSingleton<RequestValidator>();
     }
@@ -69,6 +69,8 @@ public static class GatewayRegistration
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = options.MaxBodyBytes;
+            // The routes that would answer them would stand in the way of HTTP's own 405; RequestEdge answers them.
+            grpc.IgnoreUnknownServices = true;
             grpc.Interceptors.Add<GrpcEdge>();
         });
         services.AddGrpcReflection();

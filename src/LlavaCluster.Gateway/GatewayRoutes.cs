@@ -29,6 +29,10 @@ public static class GatewayRoutes
         return app;
     }
 
+    /// <summary>Only keys with the scope admin may call the endpoint, where keys are needed at all.</summary>
+    public static TBuilder RequireAdmin<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new RequiresScope(Scopes.Admin));
+
     private static void MapOpenAi(WebApplication app)
     {
         var models = app.Services.GetRequiredService<ModelsEndpoint>();
@@ -66,7 +70,7 @@ public static class GatewayRoutes
         app.MapGrpcService<ChatService>();
         app.MapGrpcService<ConversationsService>();
         app.MapGrpcService<ModelsService>();
-        app.MapGrpcService<TenantsService>().WithMetadata(new RequiresScope(Scopes.Admin));
+        app.MapGrpcService<TenantsService>().RequireAdmin();
         app.MapGrpcReflectionService();
         // Probes have no key, and serving or not is all it says.
         app.MapGrpcHealthChecksService().AllowAnonymous();

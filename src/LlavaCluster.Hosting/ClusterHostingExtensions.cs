@@ -72,13 +72,16 @@ public static class ClusterHostingExtensions
         return services;
     }
 
-    /// <summary>Maps <c>/health/live</c> (the process runs), <c>/health/ready</c> (its role can work) and <c>/metrics</c>.</summary>
-    public static IEndpointRouteBuilder MapLlavaOperations(this IEndpointRouteBuilder endpoints)
+    /// <summary>
+    /// Maps <c>/health/live</c> (the process runs), <c>/health/ready</c> (its role can work) and <c>/metrics</c>. Probes have no key, and running or not is
+    /// all that they are told.
+    /// </summary>
+    /// <returns>The metrics' endpoint. It tells of every tenant's load: who may read it is for the caller to say.</returns>
+    public static IEndpointConventionBuilder MapLlavaOperations(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
-        endpoints.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(ReadyTag) });
-        endpoints.MapPrometheusScrapingEndpoint();
-        return endpoints;
+        endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        endpoints.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(ReadyTag) }).AllowAnonymous();
+        return endpoints.MapPrometheusScrapingEndpoint();
     }
 
     private static void ConfigureSilo(ISiloBuilder silo, ClusterOptions options, string name, int port)

@@ -34,6 +34,31 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Create_MakesAnEmptyConversation_ThatOutlivesTheProcess()
+    {
+        using var data = new DataFolder();
+        DateTimeOffset at;
+        await using (var front = await TestFront.StartAsync(data.Path, _deadline))
+        {
+            Assert.Null(await front.Conversation(Key).HistoryAsync(_deadline));
+            Assert.Null(await front.Conversation(Key).CreateAsync(_deadline));
+            at = (await front.Conversation(Key).HistoryAsync(_deadline))!.CreatedAt;
+        }
+
+        await using var second = await TestFront.StartAsync(data.Path, _deadline);
+        Assert.Null(await second.Conversation(Key).CreateAsync(_deadline));
+        var kept = (await second.Conversation(Key).HistoryAsync(_deadline))!;
+        Assert.Equal((at, 0), (kept.CreatedAt, kept.Turns.Length));
+        second.AddWorker(0);
+        var request = TestFront.Ask("First");
+        Assert.True((await second.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+        await second.ReadAsync(Key, request.TurnId, 0, _deadline);
+        Assert.Equal(at, (await second.Conversation(Key).HistoryAsync(_deadline))!.CreatedAt);
+        Assert.True(await second.Conversation(Key).DeleteAsync(_deadline));
+        Assert.Null(await second.Conversation(Key).HistoryAsync(_deadline));
+    }
+
+    [Fact]
     public async Task Begin_WhenSentTwice_BeginsOnceAndRefusesAnotherRequest()
     {
         using var data = new DataFolder();

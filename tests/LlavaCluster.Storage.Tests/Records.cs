@@ -52,6 +52,7 @@ internal static class Records
         });
 
     public static Gen<LogRecord> Any { get; } = Gen.OneOf<LogRecord>(
+        Time.Select(at => (LogRecord)new ConversationCreated(at)),
         Gen.Select(Request, Time, Gen.Double).Select((request, at, weight) => (LogRecord)new TurnBegun(request, at, weight)),
         Gen.Select(Gen.Guid, Usage).Select((turn, usage) => (LogRecord)new PromptCounted(turn, usage)),
         Gen.Select(Gen.Guid, Emission.Array[0, 9]).Select((turn, emissions) => (LogRecord)new TokensEmitted(turn, [.. emissions])),

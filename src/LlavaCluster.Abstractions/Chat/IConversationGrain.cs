@@ -10,6 +10,10 @@ namespace LlavaCluster.Abstractions.Chat;
 [Alias("llava.conversation")]
 public interface IConversationGrain : ITenantScopedGrain
 {
+    /// <summary>Journals that the conversation exists, without a turn. Null if it does now, also if it did before; otherwise why not.</summary>
+    [Alias("create")]
+    Task<ChatFailure?> CreateAsync(CancellationToken cancellationToken);
+
     /// <summary>
     /// Journals the question and starts the answer. Idempotent by turn id: a repeated call with the same request is accepted, with another is a conflict.
     /// Deadline and seed do not make a request another one, because a retry redraws them; the first one's hold.
@@ -28,7 +32,7 @@ public interface IConversationGrain : ITenantScopedGrain
     [Alias("cancel")]
     Task<bool> CancelAsync(Guid turnId, CancellationToken cancellationToken);
 
-    /// <summary>The turns of this conversation in the order they began; null if it was never begun or was deleted.</summary>
+    /// <summary>The turns of this conversation in the order they began; null if it was neither created nor begun, or was deleted.</summary>
     [Alias("history")]
     Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken);
 

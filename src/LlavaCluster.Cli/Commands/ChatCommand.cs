@@ -8,18 +8,18 @@ using ChatRole = Microsoft.Extensions.AI.ChatRole;
 namespace LlavaCluster.Cli.Commands;
 
 /// <summary><c>llava chat</c>: one question, or a conversation where none is given.</summary>
-internal sealed class ChatCommand(IAnsiConsole console)
+internal sealed class ChatCommand(Terminal terminal)
 {
     private readonly Argument<string?> _message = new("message") { Arity = ArgumentArity.ZeroOrOne, Description = "The question; without one, a conversation begins." };
     private readonly Option<string[]> _images = new("--image") { Description = "A picture to ask about; may be given more than once." };
     private readonly Option<string?> _model = new("--model") { Description = "Default: the first that the server lists." };
 
-    public static Command Create(IAnsiConsole console) => new ChatCommand(console).Build();
+    public static Command Create(Terminal terminal) => new ChatCommand(terminal).Build();
 
     private Command Build()
     {
         var command = new Command("chat", "Ask a served model, with pictures.") { _message, _images, _model };
-        new ServerCalls(console).Bind(command, RunAsync);
+        new ServerCalls(terminal).Bind(command, RunAsync);
         return command;
     }
 
@@ -44,32 +44,44 @@ internal sealed class ChatCommand(IAnsiConsole console)
     private async Task ConverseAsync(LlavaChatClient client, List<AIContent> pictures, CancellationToken cancellationToken)
     {
         const string ImageCommand = "/image ";
-        console.MarkupLine("[grey]/image FILE adds a picture to the next question; an empty line ends.[/]");
-        var history = new List<ChatMessage>();
-        while (await console.PromptAsync(new TextPrompt<string>("[bold]>[/]").AllowEmpty(), cancellationToken) is { Length: > 0 } line)
+        if (terminal.Interactive)
         {
-            if (line.StartsWith(ImageCommand, StringComparison.Ordinal))
-            {
-                await AddAsync(line[ImageCommand.Length..].Trim(), pictures, cancellationToken);
-                continue;
-            }
+            terminal.Out.MarkupLine("[grey]/image FILE adds a picture to the next question; an empty line ends.[/]");
+        }
 
-            history.Add(new ChatMessage(ChatRole.User, [.. pictures, new TextContent(line)]));
-            pictures.Clear();
-            history.Add(new ChatMessage(ChatRole.Assistant, await AnswerAsync(client, history, cancellationToken)));
+        var history = new List<ChatMessage>();
+        while (await ReadLineAsync(cancellationToken) is { Length: > 0 } line)
+        {
+            try
+            {
+                if (line.StartsWith(ImageCommand, StringComparison.Ordinal))
+                {
+                    pictures.Add(await PictureAsync(line[ImageCommand.Length..].Trim(), cancellationToken));
+                    continue;
+                }
+
+                var asked = new ChatMessage(ChatRole.User, [.. pictures, new TextContent(line)]);
+                var answer = await AnswerAsync(client, [.. history, asked], cancellationToken);
+                history.AddRange([asked, new ChatMessage(ChatRole.Assistant, answer)]);
+                pictures.Clear();
+            }
+            catch (Exception exception) when (terminal.Interactive && (exception is LlavaException or IOException or UnauthorizedAccessException))
+            {
+                // The conversation and the pictures that were to be asked about stay.
+                terminal.Fail(exception.Message);
+            }
         }
     }
 
-    private async Task AddAsync(string path, List<AIContent> pictures, CancellationToken cancellationToken)
+    // The console's own reader notices a cancellation only with the next line.
+    private async Task<string?> ReadLineAsync(CancellationToken cancellationToken)
     {
-        try
+        if (terminal.Interactive)
         {
-            pictures.Add(await PictureAsync(path, cancellationToken));
+            terminal.Out.Markup("[bold]>[/] ");
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            console.MarkupLineInterpolated($"[red]{exception.Message}[/]");
-        }
+
+        return await Task.Run(terminal.In.ReadLine, CancellationToken.None).WaitAsync(cancellationToken);
     }
 
     private async Task<string> AnswerAsync(LlavaChatClient client, List<ChatMessage> messages, CancellationToken cancellationToken)
@@ -78,11 +90,11 @@ internal sealed class ChatCommand(IAnsiConsole console)
         await foreach (var update in client.GetStreamingResponseAsync(messages, cancellationToken: cancellationToken))
         {
             // Escape sequences in an answer must not steer the terminal.
-            console.Profile.Out.Writer.Write(string.Concat(update.Text.Where(c => !char.IsControl(c) || c is '\n' or '\t')));
+            terminal.Out.Profile.Out.Writer.Write(string.Concat(update.Text.Where(c => !char.IsControl(c) || c is '\n' or '\t')));
             answer.Append(update.Text);
         }
 
-        console.WriteLine();
+        terminal.Out.WriteLine();
         return answer.ToString();
     }
 

@@ -3,7 +3,6 @@ using System.Net;
 using LlavaCluster.Cli.Serving;
 using LlavaCluster.Hosting;
 using LlavaCluster.Model.Weights;
-using Spectre.Console;
 
 namespace LlavaCluster.Cli.Commands;
 
@@ -23,9 +22,11 @@ internal static class ServeCommand
     private static readonly Option<string?> SiloName = new("--silo-name") { Description = "This process's name in the cluster; keep it across restarts." };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
     private static readonly Option<string?> KeyFile = new("--key-file") { Description = "A file of API keys, one a line, as \"llava tenants keys new\" prints them; they may administer." };
+    private static readonly Option<bool> ImageUrls = new("--image-urls") { Description = "Fetch pictures that requests name by an https URL; from public addresses only." };
+    private static readonly Option<string[]> ImageHosts = new("--image-host") { Description = "With --image-urls: the only hosts to fetch from; may be given more than once. Default: every public one." };
     private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
 
-    public static Command Create()
+    public static Command Create(Terminal terminal)
     {
         Role.AcceptOnlyFromAmong("all", "front", "worker");
         Weights.AcceptOnlyFromAmong("auto", "f32", "bf16");
@@ -35,17 +36,17 @@ internal static class ServeCommand
         Bound(KvMegabytes, 1, 1 << 24);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloPort, SiloName, Threads, KvMegabytes, KeyFile,
+            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloPort, SiloName, Threads, KvMegabytes, KeyFile, ImageUrls, ImageHosts,
         };
-        command.SetAction(RunAsync);
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, terminal, cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, Terminal terminal, CancellationToken cancellationToken)
     {
         if (!IPAddress.TryParse(parsed.GetRequiredValue(Address), out var address))
         {
-            return Fail($"--address must be an IP address; was \"{parsed.GetValue(Address)}\".");
+            return terminal.Fail($"--address must be an IP address; was \"{parsed.GetValue(Address)}\".");
         }
 
         var options = new ServeOptions
@@ -62,6 +63,8 @@ internal static class ServeCommand
             SiloName = parsed.GetValue(SiloName),
             Threads = parsed.GetValue(Threads),
             KeyFile = parsed.GetValue(KeyFile),
+            ImageUrls = parsed.GetValue(ImageUrls),
+            ImageHosts = [.. parsed.GetValue(ImageHosts) ?? []],
             KvBytes = (long)parsed.GetValue(KvMegabytes) << 20,
         };
         try
@@ -72,7 +75,7 @@ internal static class ServeCommand
         }
         catch (Exception exception) when (exception is ClusterStartException or CheckpointException or InvalidOperationException or InvalidDataException or UnauthorizedAccessException or IOException)
         {
-            return Fail(exception.Message);
+            return terminal.Fail(exception.Message);
         }
     }
 
@@ -83,10 +86,4 @@ internal static class ServeCommand
             result.AddError($"{option.Name} must be from {least} to {most}; was {value}.");
         }
     });
-
-    private static int Fail(string message)
-    {
-        AnsiConsole.MarkupLineInterpolated($"[red]{message}[/]");
-        return 1;
-    }
 }

@@ -1,12 +1,11 @@
 using System.CommandLine;
 using Grpc.Core;
 using LlavaCluster.Client;
-using Spectre.Console;
 
 namespace LlavaCluster.Cli.Commands;
 
 /// <summary>What every command that talks to a server shares: where it is, the key, and how its failures are shown.</summary>
-internal sealed class ServerCalls(IAnsiConsole console)
+internal sealed class ServerCalls(Terminal terminal)
 {
     private readonly Option<string> _url = new("--url")
     {
@@ -28,7 +27,7 @@ internal sealed class ServerCalls(IAnsiConsole console)
         var url = parsed.GetRequiredValue(_url);
         if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
         {
-            return Fail($"--url must be an http or https URL; was \"{url}\".");
+            return terminal.Fail($"--url must be an http or https URL; was \"{url}\".");
         }
 
         using var connection = new LlavaConnection(address, parsed.GetValue(_key) ?? Environment.GetEnvironmentVariable("LLAVA_API_KEY"));
@@ -39,21 +38,15 @@ internal sealed class ServerCalls(IAnsiConsole console)
         }
         catch (RpcException fault)
         {
-            return Fail(LlavaException.From(fault).Message);
+            return terminal.Fail(LlavaException.From(fault).Message);
         }
         catch (Exception exception) when (exception is LlavaException or IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            return Fail(exception.Message);
+            return terminal.Fail(exception.Message);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return 130;
         }
-    }
-
-    private int Fail(string message)
-    {
-        console.MarkupLineInterpolated($"[red]{message}[/]");
-        return 1;
     }
 }

@@ -9,11 +9,11 @@ using Spectre.Console;
 namespace LlavaCluster.Cli.Commands;
 
 /// <summary><c>llava tenants</c>: keys, quotas and usage, for operators.</summary>
-internal sealed class TenantsCommand(IAnsiConsole console)
+internal sealed class TenantsCommand(Terminal terminal)
 {
-    public static Command Create(IAnsiConsole console)
+    public static Command Create(Terminal terminal)
     {
-        var tenants = new TenantsCommand(console);
+        var tenants = new TenantsCommand(terminal);
         return new Command("tenants", "Keys, quotas and usage of tenants.")
         {
             new Command("keys", "API keys.") { tenants.New(), tenants.CreateKey(), tenants.List(), tenants.Revoke() },
@@ -32,8 +32,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
         {
             if (!TenantId.TryParse(parsed.GetRequiredValue(tenant), out var name))
             {
-                console.MarkupLineInterpolated($"[red]--tenant must be 1 to 64 of a-z, 0-9, '-', '_'; was \"{parsed.GetValue(tenant)}\".[/]");
-                return 1;
+                return terminal.Fail($"--tenant must be 1 to 64 of a-z, 0-9, '-', '_'; was \"{parsed.GetValue(tenant)}\".");
             }
 
             Plain(KeyFile.NewKey(name.Value));
@@ -48,7 +47,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
         var label = new Option<string>("--label") { DefaultValueFactory = _ => "", Description = "For people." };
         var scopes = new Option<string[]>("--scope") { Description = "chat, admin; may be given more than once. Default: chat." };
         var command = new Command("create", "Make a key; its secret is shown now and never again.") { tenant, label, scopes };
-        new ServerCalls(console).Bind(command, async (parsed, server, cancellationToken) =>
+        new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
         {
             var request = new CreateKeyRequest { Tenant = parsed.GetRequiredValue(tenant), Label = parsed.GetRequiredValue(label), Scopes = { parsed.GetValue(scopes) ?? [] } };
             Plain((await server.Tenants.CreateKeyAsync(request, cancellationToken: cancellationToken)).ApiKey);
@@ -60,7 +59,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
     {
         var tenant = Tenant();
         var command = new Command("list", "A tenant's keys.") { tenant };
-        new ServerCalls(console).Bind(command, async (parsed, server, cancellationToken) =>
+        new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
         {
             var keys = await server.Tenants.ListKeysAsync(new ListKeysRequest { Tenant = parsed.GetRequiredValue(tenant) }, cancellationToken: cancellationToken);
             var table = new Table().AddColumns("key", "label", "scopes", "created");
@@ -69,7 +68,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
                 table.AddRow(new Text(key.KeyId), new Text(key.Label), new Text(string.Join(", ", key.Scopes)), new Text(key.CreatedAt.ToDateTime().ToString("u", CultureInfo.InvariantCulture)));
             }
 
-            console.Write(table);
+            terminal.Out.Write(table);
         });
         return command;
     }
@@ -79,7 +78,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
         var tenant = Tenant();
         var key = new Argument<string>("key") { Description = "The key's id, as list shows it." };
         var command = new Command("revoke", "Revoke a key; every gateway has forgotten it after 30 seconds.") { tenant, key };
-        new ServerCalls(console).Bind(command, async (parsed, server, cancellationToken) =>
+        new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
         {
             var request = new RevokeKeyRequest { Tenant = parsed.GetRequiredValue(tenant), KeyId = parsed.GetRequiredValue(key) };
             var revoked = (await server.Tenants.RevokeKeyAsync(request, cancellationToken: cancellationToken)).Revoked;
@@ -92,7 +91,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
     {
         var tenant = Tenant();
         var command = new Command("usage", "What a tenant has used, and its quota.") { tenant };
-        new ServerCalls(console).Bind(command, async (parsed, server, cancellationToken) =>
+        new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
             Show(await server.Tenants.GetUsageAsync(new GetUsageRequest { Tenant = parsed.GetRequiredValue(tenant) }, cancellationToken: cancellationToken)));
         return command;
     }
@@ -105,7 +104,7 @@ internal sealed class TenantsCommand(IAnsiConsole console)
         var turns = new Option<int?>("--concurrent-turns") { Description = "-1: no limit." };
         var weight = new Option<double?>("--weight") { Description = "Share in the scheduling, greater than 0, up to 1000." };
         var command = new Command("quota", "Set a tenant's limits; what is not named stays.") { tenant, requests, tokens, turns, weight };
-        new ServerCalls(console).Bind(command, async (parsed, server, cancellationToken) =>
+        new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
         {
             var name = parsed.GetRequiredValue(tenant);
             var quota = (await server.Tenants.GetUsageAsync(new GetUsageRequest { Tenant = name }, cancellationToken: cancellationToken)).Quota;
@@ -143,5 +142,5 @@ internal sealed class TenantsCommand(IAnsiConsole console)
     }
 
     // A wrapped or styled key could not be copied.
-    private void Plain(string line) => console.Profile.Out.Writer.WriteLine(line);
+    private void Plain(string line) => terminal.Out.Profile.Out.Writer.WriteLine(line);
 }

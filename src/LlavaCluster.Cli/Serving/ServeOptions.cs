@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using LlavaCluster.Hosting;
 
@@ -38,6 +39,12 @@ internal sealed record ServeOptions
 
     /// <summary>API keys to know from the start; null: none.</summary>
     public string? KeyFile { get; init; }
+
+    /// <summary>Whether pictures are fetched from https URLs.</summary>
+    public bool ImageUrls { get; init; }
+
+    /// <summary>The only hosts to fetch from; empty: every public one.</summary>
+    public ImmutableArray<string> ImageHosts { get; init; } = [];
 
     private static string FindShippedModel()
     {

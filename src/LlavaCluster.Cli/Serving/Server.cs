@@ -1,14 +1,18 @@
 using System.Collections.Immutable;
+using System.Net;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Gateway;
 using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Grains;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
+using LlavaCluster.Storage.Tenants;
 using LlavaCluster.Worker;
 using LlavaCluster.Worker.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -56,13 +60,19 @@ internal sealed class Server : IAsyncDisposable
             app.MapLlavaGateway();
         }
 
-        app.MapLlavaOperations();
+        app.MapLlavaOperations().RequireAdmin();
         return new Server(app, options);
     }
 
     /// <summary>Serves until it is told to stop.</summary>
+    /// <exception cref="ClusterStartException">The store cannot be opened, or the address needs a key and there is none.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        if (_options.Role.HasFlag(ClusterRole.Front))
+        {
+            await CheckStoreAsync(cancellationToken);
+        }
+
         await _app.StartAsync(cancellationToken);
         var address = _app.Urls.First();
         AnsiConsole.MarkupLineInterpolated($"[bold]{_options.Role.ToString().ToLowerInvariant()}[/] is ready on [bold]{address}[/]");
@@ -70,6 +80,26 @@ internal sealed class Server : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    /// <summary>What would stop the host while it starts, found before, so that the answer is one line and not its last words.</summary>
+    private async Task CheckStoreAsync(CancellationToken cancellationToken)
+    {
+        TenantRecord known;
+        try
+        {
+            known = await _app.Services.GetRequiredService<ITenantStore>().ReadAsync(TenantId.Default, cancellationToken);
+        }
+        catch (SqliteException fault)
+        {
+            throw new ClusterStartException($"The data directory \"{_options.Data}\" cannot be used: {fault.Message}", fault);
+        }
+
+        var keys = _app.Services.GetRequiredService<GatewayOptions>().StaticKeys.Count > 0 || known.Keys.Any(key => OpenAddress.IsOperators(key.Info.Scopes));
+        if (!keys && !IPAddress.IsLoopback(_options.EndPoint.Address))
+        {
+            throw new ClusterStartException(OpenAddress.Refusal($"{_options.EndPoint}"));
+        }
+    }
 
     // What an operator can act on: our own words, and others' errors.
     private static void ConfigureLogging(ILoggingBuilder logging) => logging
@@ -85,6 +115,12 @@ internal sealed class Server : IAsyncDisposable
         foreach (var key in options.KeyFile is { } path ? KeyFile.Read(path) : [])
         {
             gateway.StaticKeys.Add(key);
+        }
+
+        gateway.Images.AllowUrls = options.ImageUrls;
+        foreach (var host in options.ImageHosts)
+        {
+            gateway.Images.UrlHosts.Add(host);
         }
 
         return gateway;

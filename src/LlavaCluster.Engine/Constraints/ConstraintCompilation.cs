@@ -9,6 +9,7 @@ internal abstract record ConstraintCompilation
 
     public sealed record Ready(CompiledConstraint Constraint) : ConstraintCompilation;
 
+    /// <param name="Field">The kind of constraint, as the public contract names its field.</param>
     /// <param name="Message">For the client: names the place and the rule.</param>
-    public sealed record Refused(string Message) : ConstraintCompilation;
+    public sealed record Refused(string Field, string Message) : ConstraintCompilation;
 }

@@ -24,11 +24,11 @@ internal static class ConstraintCompiler
             // The first mask is the widest walk most constraints ever need, so what is too costly mostly shows here.
             return compiled.Begin().Allowed.ContainsAnyExcept(0UL)
                 ? new ConstraintCompilation.Ready(compiled)
-                : new ConstraintCompilation.Refused($"{Name(spec)}: no token of the model's vocabulary can begin the text.");
+                : new ConstraintCompilation.Refused(Name(spec), $"{Name(spec)}: no token of the model's vocabulary can begin the text.");
         }
         catch (Exception fault) when (fault is ConstraintSyntaxException or ConstraintLimitException)
         {
-            return new ConstraintCompilation.Refused($"{Name(spec)}: {fault.Message}");
+            return new ConstraintCompilation.Refused(Name(spec), $"{Name(spec)}: {fault.Message}");
         }
     }
 

@@ -121,7 +121,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             case ConstraintCompilation.Ready ready:
                 return ready.Constraint;
             case ConstraintCompilation.Refused refused:
-                rejection = Invalid(refused.Message);
+                rejection = new Submission.Rejected(RejectionReason.Invalid, refused.Message, Field: refused.Field);
                 break;
         }
 

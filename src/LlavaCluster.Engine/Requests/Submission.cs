@@ -15,7 +15,7 @@ public abstract record Submission
     /// <param name="Reason">The kind of refusal.</param>
     /// <param name="Message">Names the field, the bound and the value.</param>
     /// <param name="RetryAfter">When it may be worth another try here; null where the same request will always be refused.</param>
-    public sealed record Rejected(RejectionReason Reason, string Message, TimeSpan? RetryAfter = null) : Submission;
+    public sealed record Rejected(RejectionReason Reason, string Message, TimeSpan? RetryAfter = null, string? Field = null) : Submission;
 }
 
 public enum RejectionReason

@@ -31,9 +31,7 @@ internal sealed class AccessPolicy(IServer server, KeyVerifier keys, TenantGrain
         var hasKeys = keys.HasStaticKeys || await tenants.HasAdminKeyAsync(cancellationToken);
         if (open is not null && !hasKeys)
         {
-            throw new InvalidOperationException(
-                $"{open} can be reached from other machines and there is no API key. Make one with \"llava tenants keys new\" and pass it with --key-file, "
-                + "or serve on 127.0.0.1 once and run \"llava tenants keys create default --scope admin\".");
+            throw new InvalidOperationException(OpenAddress.Refusal(open));
         }
 
         Current = hasKeys ? Mode.Keys : Mode.OwnMachineOnly;

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlavaCluster.Gateway.Failures;
 
-/// <summary>Why a request was turned away before anybody looked at it; the rows of the failure table that have no chat failure.</summary>
+/// <summary>Why a request was turned away before any endpoint looked at it; the rows of the failure table that have no chat failure.</summary>
 internal sealed record AccessRefusal(int Http, StatusCode Grpc, string Type, string Code, string Message)
 {
     public static AccessRefusal NoKey { get; } = new(
@@ -14,6 +14,12 @@ internal sealed record AccessRefusal(int Http, StatusCode Grpc, string Type, str
 
     public static AccessRefusal Starting { get; } = new(
         StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable, "server_error", "starting", "The server is starting.");
+
+    public static AccessRefusal NoRoute { get; } = new(
+        StatusCodes.Status404NotFound, StatusCode.Unimplemented, "invalid_request_error", "unknown_url", "There is nothing at this URL.");
+
+    public static AccessRefusal NoMethod { get; } = new(
+        StatusCodes.Status405MethodNotAllowed, StatusCode.Unimplemented, "invalid_request_error", "method_not_allowed", "This URL does not take this method.");
 
     public static AccessRefusal MissingScope(string scope) => new(
         StatusCodes.Status403Forbidden, StatusCode.PermissionDenied, "invalid_request_error", "insufficient_scope", $"The API key needs the scope \"{scope}\".");

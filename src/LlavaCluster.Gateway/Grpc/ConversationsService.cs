@@ -14,8 +14,11 @@ namespace LlavaCluster.Gateway.Grpc;
 /// <summary>Conversations over gRPC, one call of the grain's each.</summary>
 internal sealed class ConversationsService(RequestValidator validator, TurnRunner turns, ImageIntake images) : Conversations.ConversationsBase
 {
-    public override Task<CreateConversationResponse> Create(CreateConversationRequest request, ServerCallContext context) =>
-        Task.FromResult(new CreateConversationResponse { ConversationId = ConversationKey.New(Tenant(context)).Id });
+    public override async Task<CreateConversationResponse> Create(CreateConversationRequest request, ServerCallContext context)
+    {
+        var key = ConversationKey.New(Tenant(context));
+        return await turns.CreateAsync(key, context.CancellationToken) is { } failure ? throw ErrorWriter.Rpc(failure) : new CreateConversationResponse { ConversationId = key.Id };
+    }
 
     public override async Task<BeginTurnResponse> BeginTurn(BeginTurnRequest request, ServerCallContext context)
     {
@@ -28,6 +31,11 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         if (validated.IsFailure(out var failure, out var valid))
         {
             throw ErrorWriter.Rpc(failure);
+        }
+
+        if (parent is null && await turns.HistoryAsync(key, context.CancellationToken) is null)
+        {
+            throw ErrorWriter.Rpc(new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation: Create makes one.", "conversation_id"));
         }
 
         // The call's deadline bounds the beginning; the answer has none, since nobody need wait for it.

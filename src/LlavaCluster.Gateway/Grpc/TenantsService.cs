@@ -25,7 +25,7 @@ internal sealed class TenantsService(TenantGrains tenants) : Llava.V1.Tenants.Te
         checks.WellFormed("label", request.Label);
         foreach (var scope in request.Scopes.Where(scope => !Scopes.All.Contains(scope)))
         {
-            checks.Fail("scopes", $"must hold only {string.Join(", ", Scopes.All)}; held \"{(scope.Length <= 20 ? scope : scope[..20])}\".");
+            checks.Fail("scopes", $"must hold only {string.Join(", ", Scopes.All)}; held \"{Excerpt.Of(scope, 20)}\".");
         }
 
         ChatService.Throw(checks);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Requests;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -14,7 +15,7 @@ internal sealed class BodyReader(GatewayOptions options)
         if (!context.Request.HasJsonContentType())
         {
             await ErrorWriter.WriteAsync(
-                context, StatusCodes.Status415UnsupportedMediaType, "unsupported_content_type", $"Content-Type must be application/json; was \"{Shown(context.Request.ContentType)}\".");
+                context, StatusCodes.Status415UnsupportedMediaType, "unsupported_content_type", $"Content-Type must be application/json; was \"{Excerpt.Of(context.Request.ContentType ?? "", 60)}\".");
             return null;
         }
 
@@ -52,6 +53,4 @@ internal sealed class BodyReader(GatewayOptions options)
         exception.StatusCode == StatusCodes.Status413PayloadTooLarge
             ? ErrorWriter.WriteAsync(context, exception.StatusCode, "request_too_large", $"The body must be at most {options.MaxBodyBytes} bytes; was {context.Request.ContentLength?.ToString() ?? "more"}.")
             : ErrorWriter.WriteAsync(context, exception.StatusCode, "bad_request", "The body could not be read.");
-
-    private static string Shown(string? text) => text is null ? "" : text.Length <= 60 ? text : text[..60] + "...";
 }

@@ -8,6 +8,8 @@ internal static class Json
 {
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
     {
+        // A schema may be as deep as a body, and an answer that tells of it has some levels around it.
+        MaxDepth = 128,
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };

@@ -7,11 +7,11 @@ namespace LlavaCluster.Gateway.Http;
 /// <summary>An object or value of a request's JSON with its path. A field of the wrong type is a failed check; null and absent are the same; unknown fields are never looked at.</summary>
 internal readonly struct JsonField(JsonElement element, string path, FieldChecks checks)
 {
+    private const int MostShown = 40;
+
     public string Path => path.Length == 0 ? "body" : path;
 
     public JsonValueKind Kind => element.ValueKind;
-
-    public string Raw => element.GetRawText();
 
     public bool IsObject()
     {
@@ -28,8 +28,8 @@ internal readonly struct JsonField(JsonElement element, string path, FieldChecks
 
     public bool TryGet(string name, out JsonField field)
     {
-        var found = element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
-        field = found ? new JsonField(element.GetProperty(name), path.Length == 0 ? name : $"{path}.{name}", checks) : default;
+        var found = TryProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
+        field = found ? new JsonField(value, path.Length == 0 ? name : $"{path}.{name}", checks) : default;
         return found;
     }
 
@@ -89,7 +89,10 @@ internal readonly struct JsonField(JsonElement element, string path, FieldChecks
     {
         foreach (var property in element.EnumerateObject())
         {
-            yield return (property.Name, new JsonField(property.Value, $"{path}.{property.Name}", checks));
+            if (WellFormed(() => property.Name) is { } name)
+            {
+                yield return (name, new JsonField(property.Value, $"{path}.{Excerpt.Of(name, MostShown)}", checks));
+            }
         }
     }
 
@@ -101,16 +104,15 @@ internal readonly struct JsonField(JsonElement element, string path, FieldChecks
             return null;
         }
 
-        try
-        {
-            return element.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            // Half a surrogate pair, or bytes that are not UTF-8.
-            checks.Fail(Path, "must be well-formed Unicode.");
-            return null;
-        }
+        var value = element;
+        return WellFormed(value.GetString);
+    }
+
+    /// <summary>The value as it was written.</summary>
+    public string? AsJson()
+    {
+        var value = element;
+        return WellFormed(value.GetRawText);
     }
 
     public double? AsNumber()
@@ -143,7 +145,7 @@ internal readonly struct JsonField(JsonElement element, string path, FieldChecks
             return (long)number;
         }
 
-        checks.Fail(Path, $"must be a whole number that fits 64 bits; was {Shorten(element.GetRawText())}.");
+        checks.Fail(Path, $"must be a whole number that fits 64 bits; was {Excerpt.Of(element.GetRawText(), MostShown)}.");
         return null;
     }
 
@@ -151,7 +153,37 @@ internal readonly struct JsonField(JsonElement element, string path, FieldChecks
 
     public void Fail(string rule) => checks.Fail(Path, rule);
 
-    private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";
+    /// <summary>Fails the field of this name.</summary>
+    public void Fail(string name, string rule) => checks.Fail(path.Length == 0 ? name : $"{path}.{name}", rule);
+
+    private bool TryProperty(string name, out JsonElement value)
+    {
+        value = default;
+        try
+        {
+            return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out value);
+        }
+        catch (InvalidOperationException)
+        {
+            // Looking for a name compares it with all others, and one of those is half a surrogate pair.
+            checks.Fail(Path, "must have names of well-formed Unicode.");
+            return false;
+        }
+    }
+
+    /// <summary>Null, and a failed check, where the text has half a surrogate pair or bytes that are not UTF-8.</summary>
+    private string? WellFormed(Func<string?> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException)
+        {
+            checks.Fail(Path, "must be well-formed Unicode.");
+            return null;
+        }
+    }
 
     private static string Name(JsonValueKind kind) => kind switch
     {

@@ -50,10 +50,27 @@ internal static class OptionFields
                     return null;
                 }
 
-                return new RawConstraint(schema.Path, ConstraintKind.JsonSchema, [schema.Raw]);
+                return schema.AsJson() is { } json ? new RawConstraint(schema.Path, ConstraintKind.JsonSchema, [json]) : null;
             default:
                 format.Fail("must have type text, json_object or json_schema.");
                 return null;
+        }
+    }
+
+    /// <summary>Fields that would change what the answer is, and that this server cannot honour. Empty or at their defaults they say nothing.</summary>
+    public static void RefuseUnable(JsonField body)
+    {
+        foreach (var name in (ReadOnlySpan<string>)["tools", "functions"])
+        {
+            if (body.Items(name) is { Length: > 0 } tools)
+            {
+                body.Fail(name, $"must be empty: no served model calls tools; held {tools.Length}.");
+            }
+        }
+
+        if (Texts(body, "modalities").FirstOrDefault(modality => modality != "text") is { } other)
+        {
+            body.Fail("modalities", $"must hold only text; held \"{Excerpt.Of(other, 20)}\".");
         }
     }
 

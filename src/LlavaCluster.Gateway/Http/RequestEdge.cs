@@ -1,17 +1,27 @@
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Gateway.Failures;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Gateway.Http;
 
 /// <summary>The outermost step of every request: what nobody handled becomes an error object and a log line without the request's content.</summary>
-internal sealed partial class RequestEdge(RequestDelegate next, ILogger<RequestEdge> logger)
+internal sealed partial class RequestEdge(RequestDelegate next, GatewayOptions options, ILogger<RequestEdge> logger)
 {
+    private const int GrpcFrameHeader = 5;
+
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.Headers["x-request-id"] = context.TraceIdentifier;
         context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true
+            && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            // The server's own limit is below what a gRPC message may have, and breaks the call without a status.
+            size.MaxRequestBodySize = options.MaxBodyBytes + GrpcFrameHeader + 1L;
+        }
+
         try
         {
             await next(context);
@@ -41,9 +51,9 @@ internal sealed partial class RequestEdge(RequestDelegate next, ILogger<RequestE
 
     private static Task WriteNoRouteAsync(HttpContext context)
     {
-        var missing = context.Response.StatusCode == StatusCodes.Status404NotFound;
+        var refusal = context.Response.StatusCode == StatusCodes.Status404NotFound ? AccessRefusal.NoRoute : AccessRefusal.NoMethod;
         return context.Response.ContentLength is null && context.Response.ContentType is null && context.GetEndpoint() is null or { DisplayName: "405 HTTP Method Not Supported" }
-            ? ErrorWriter.WriteAsync(context, context.Response.StatusCode, missing ? "unknown_url" : "method_not_allowed", missing ? "There is nothing at this URL." : "This URL does not take this method.")
+            ? ErrorWriter.WriteAsync(context, refusal)
             : Task.CompletedTask;
     }
 

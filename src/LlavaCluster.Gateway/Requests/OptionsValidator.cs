@@ -66,8 +66,7 @@ internal sealed class OptionsValidator(ChatLimits limits)
         {
             if (!int.TryParse(key, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var token) || token < 0 || token >= card.VocabSize)
             {
-                var shown = key.Length <= 20 ? key : key[..20] + "...";
-                checks.Fail("logit_bias", string.Create(CultureInfo.InvariantCulture, $"must have token ids between 0 and {card.VocabSize - 1} as keys; had \"{shown}\"."));
+                checks.Fail("logit_bias", string.Create(CultureInfo.InvariantCulture, $"must have token ids between 0 and {card.VocabSize - 1} as keys; had \"{Excerpt.Of(key, 20)}\"."));
                 break;
             }
 

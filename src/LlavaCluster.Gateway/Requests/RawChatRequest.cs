@@ -10,6 +10,9 @@ internal sealed record RawChatRequest
 
     public ImmutableArray<RawMessage> Messages { get; init; } = [];
 
+    /// <summary>The messages' name where the client's protocol has another.</summary>
+    public string MessagesField { get; init; } = "messages";
+
     public RawOptions Options { get; init; } = new();
 
     /// <summary>The messages follow an earlier turn, so that a system message has no place among them.</summary>

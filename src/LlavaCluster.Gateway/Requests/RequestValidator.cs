@@ -64,10 +64,10 @@ internal sealed class RequestValidator(IModelCatalog models, ChatLimits limits, 
 
     private void CheckMessages(RawChatRequest raw, FieldChecks checks)
     {
-        checks.Count("messages", raw.Messages.Length, limits.MaxMessages, "messages");
+        checks.Count(raw.MessagesField, raw.Messages.Length, limits.MaxMessages, "messages");
         if (raw.Messages.IsEmpty)
         {
-            checks.Fail("messages", "must hold at least one message.");
+            checks.Fail(raw.MessagesField, "must hold at least one message.");
             return;
         }
 
@@ -76,7 +76,8 @@ internal sealed class RequestValidator(IModelCatalog models, ChatLimits limits, 
         {
             var message = raw.Messages[i];
             CheckRole(raw, i, checks);
-            if (!message.Parts.Any(part => part.Text is not { Length: 0 }))
+            // An answer may have been empty, and clients resend what was answered.
+            if (message.Role != ChatRole.Assistant && !message.Parts.Any(part => part.Text is not { Length: 0 }))
             {
                 checks.Fail($"{message.Field}.content", "must not be empty.");
             }
@@ -97,7 +98,7 @@ internal sealed class RequestValidator(IModelCatalog models, ChatLimits limits, 
             }
         }
 
-        checks.Count("messages", pictures, limits.MaxImages, "pictures");
+        checks.Count(raw.MessagesField, pictures, limits.MaxImages, "pictures");
         if (raw.Messages[^1].Role != ChatRole.User)
         {
             checks.Fail($"{raw.Messages[^1].Field}.role", $"must be user in the last message; was {Name(raw.Messages[^1].Role)}.");
@@ -139,7 +140,7 @@ internal sealed class RequestValidator(IModelCatalog models, ChatLimits limits, 
         if (least >= card.ContextLength)
         {
             checks.Fail(
-                "messages",
+                raw.MessagesField,
                 string.Create(CultureInfo.InvariantCulture, $"must leave room for an answer within the model's context of {card.ContextLength} tokens; they are at least {least} tokens."),
                 ChatFailureKind.ContextExceeded);
         }
@@ -182,8 +183,8 @@ internal sealed class RequestValidator(IModelCatalog models, ChatLimits limits, 
                 {
                     return new ChatFailure(
                         ChatFailureKind.InvalidRequest,
-                        string.Create(CultureInfo.InvariantCulture, $"messages must hold pictures of at most {imageLimits.MaxPixelsPerRequest} pixels together; was {pixels} up to {part.Field}."),
-                        "messages");
+                        string.Create(CultureInfo.InvariantCulture, $"{raw.MessagesField} must hold pictures of at most {imageLimits.MaxPixelsPerRequest} pixels together; was {pixels} up to {part.Field}."),
+                        raw.MessagesField);
                 }
 
                 parts.Add(MessagePart.OfImage(picture.Id));

@@ -26,21 +26,36 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
         return new Reading(this, key, turn, mayResume ? options.ResumeGrace : TimeSpan.Zero);
     }
 
+    /// <summary>Stops a turn that perhaps began and that nobody will read.</summary>
+    public void Abandon(ConversationKey key, Guid turn) => _orphans.Writer.TryWrite((key, turn));
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var (key, turn) in _orphans.Reader.ReadAllAsync(stoppingToken))
+        try
         {
-            try
+            await foreach (var (key, turn) in _orphans.Reader.ReadAllAsync(stoppingToken))
             {
-                if (await turns.CancelAsync(key, turn, stoppingToken))
-                {
-                    LogStopped(logger, turn);
-                }
+                await StopAsync(key, turn, stoppingToken);
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+
+    private async Task StopAsync(ConversationKey key, Guid turn, CancellationToken stoppingToken)
+    {
+        try
+        {
+            if (await turns.CancelAsync(key, turn, stoppingToken))
             {
-                LogFailed(logger, turn, exception);
+                LogStopped(logger, turn);
             }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+        {
+            LogFailed(logger, turn, exception);
         }
     }
 

@@ -14,7 +14,18 @@ internal sealed class StatelessChat(TurnRunner turns, OrphanTurns orphans)
     {
         var turn = clientTurn ?? TurnIds.New();
         var key = TurnIds.Stateless(tenant, turn);
-        var begun = await turns.BeginAsync(key, TurnRequests.Make(request, turn, null, deadline, transient: true), cancellationToken);
+        BeginTurnResult begun;
+        try
+        {
+            begun = await turns.BeginAsync(key, TurnRequests.Make(request, turn, null, deadline, transient: true), cancellationToken);
+        }
+        catch when (clientTurn is null)
+        {
+            // The caller left, or the call failed: the turn may run all the same, and nobody else knows its name.
+            orphans.Abandon(key, turn);
+            throw;
+        }
+
         return begun.Failure is { } failure ? failure : new StatelessTurn(key, turn, clientTurn is not null);
     }
 

@@ -33,5 +33,5 @@ internal sealed class TenantGrains(IGrainFactory grains, TenantStamps stamps)
 
     /// <summary>Whether the operator has a key: one of the default tenant with the admin scope, without which nobody could make others.</summary>
     public async Task<bool> HasAdminKeyAsync(CancellationToken cancellationToken) =>
-        (await Tenant(TenantId.Default).KeysAsync(cancellationToken)).Any(key => key.Scopes.Contains(Scopes.Admin));
+        (await Tenant(TenantId.Default).KeysAsync(cancellationToken)).Any(key => OpenAddress.IsOperators(key.Scopes));
 }

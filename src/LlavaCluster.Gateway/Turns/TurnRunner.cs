@@ -15,6 +15,10 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
+    /// <summary>Null if the conversation exists now; otherwise why not.</summary>
+    public Task<ChatFailure?> CreateAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        PersistAsync(() => grains.Conversation(key).CreateAsync(cancellationToken), Lost, cancellationToken);
+
     public Task<BeginTurnResult> BeginAsync(ConversationKey key, TurnRequest request, CancellationToken cancellationToken) =>
         PersistAsync(() => grains.Conversation(key).BeginTurnAsync(request, cancellationToken), BeginTurnResult.Refused(Lost), cancellationToken);
 

@@ -29,7 +29,7 @@ internal static class WebPage
         foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith(Root, StringComparison.Ordinal)))
         {
             var path = name[Root.Length..].Replace('\\', '/');
-            app.MapGet(path == "index.html" ? "/" : $"/{path}", context => WriteAsync(context, assembly, name)).AllowAnonymous();
+            app.MapMethods(path == "index.html" ? "/" : $"/{path}", [HttpMethods.Get, HttpMethods.Head], context => WriteAsync(context, assembly, name)).AllowAnonymous();
         }
     }
 
@@ -41,6 +41,9 @@ internal static class WebPage
         context.Response.Headers.ContentSecurityPolicy = Policy;
         context.Response.Headers["Referrer-Policy"] = "no-referrer";
         context.Response.Headers.CacheControl = "no-cache";
-        await file.CopyToAsync(context.Response.Body, context.RequestAborted);
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await file.CopyToAsync(context.Response.Body, context.RequestAborted);
+        }
     }
 }

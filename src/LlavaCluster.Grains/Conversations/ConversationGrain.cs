@@ -41,6 +41,17 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         _stop.Dispose();
     }
 
+    public async Task<ChatFailure?> CreateAsync(CancellationToken cancellationToken)
+    {
+        if (_journal.Tree.History() is not null)
+        {
+            return null;
+        }
+
+        var fault = await _journal.AppendAsync(new ConversationCreated(surroundings.Clock.GetUtcNow()));
+        return fault is { } refused ? NotTaken(refused, "The store did not take the conversation; it was not created.") : null;
+    }
+
     public async Task<BeginTurnResult> BeginTurnAsync(TurnRequest request, CancellationToken cancellationToken)
     {
         if (_journal.Tree.Find(request.TurnId) is { } known)
@@ -74,17 +85,10 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
             return BeginTurnResult.Accepted;
         }
 
-        if (fault == StorageFault.Conflict)
-        {
-            // Another activation is ahead; the caller's retry finds it, and the lease waits for its turn.
-            DeactivateOnIdle();
-            throw new OrleansException($"Conversation {_key} went on elsewhere.");
-        }
-
+        // After a conflict the lease waits for its turn, which the caller's retry begins.
+        var failure = NotTaken(fault.Value, "The store did not take the question; nothing was begun.");
         await tenant.SettleAsync(request.TurnId, null, CancellationToken.None);
-        return fault == StorageFault.Full
-            ? Refuse(ChatFailureKind.StorageFull, "The store is full; nothing was begun.")
-            : Refuse(ChatFailureKind.Internal, "The store did not take the question; nothing was begun.");
+        return BeginTurnResult.Refused(failure);
     }
 
     public async IAsyncEnumerable<TurnEvent> FollowAsync(Guid turnId, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -126,6 +130,20 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
 
         await Task.WhenAll(_pumps.Values.Select(pump => pump.Done)).WaitAsync(cancellationToken);
         return await _journal.DeleteAsync(cancellationToken);
+    }
+
+    /// <exception cref="OrleansException">Another activation is ahead; the caller's retry finds it.</exception>
+    private ChatFailure NotTaken(StorageFault fault, string message)
+    {
+        if (fault == StorageFault.Conflict)
+        {
+            DeactivateOnIdle();
+            throw new OrleansException($"Conversation {_key} went on elsewhere.");
+        }
+
+        return fault == StorageFault.Full
+            ? new ChatFailure(ChatFailureKind.StorageFull, "The store is full; nothing was begun.")
+            : new ChatFailure(ChatFailureKind.Internal, message);
     }
 
     private static BeginTurnResult Refuse(ChatFailureKind kind, string message) => BeginTurnResult.Refused(new ChatFailure(kind, message));

@@ -36,7 +36,7 @@ internal sealed class TurnJournal(ConversationKey conversation, IConversationLog
         try
         {
             var now = clock.GetUtcNow();
-            var transient = records.OfType<TurnBegun>().All(begun => begun.Request.Transient);
+            var transient = !records.OfType<ConversationCreated>().Any() && records.OfType<TurnBegun>().All(begun => begun.Request.Transient);
             var expiresAt = transient ? Tree.ExpiresAt(now, TransientLife) : null;
             var fault = await log.AppendAsync(conversation, _position, records, expiresAt, CancellationToken.None);
             if (fault is null)

@@ -9,7 +9,7 @@ internal sealed class TurnTree
 {
     private readonly Dictionary<Guid, Turn> _byId = [];
     private readonly List<Turn> _turns = [];
-    private DateTimeOffset _createdAt;
+    private DateTimeOffset? _createdAt;
 
     public IReadOnlyList<Turn> Turns => _turns;
 
@@ -18,9 +18,15 @@ internal sealed class TurnTree
     /// <exception cref="InvalidDataException">The record belongs to a turn that never began.</exception>
     public void Apply(LogRecord record)
     {
+        if (record is ConversationCreated created)
+        {
+            _createdAt ??= created.At;
+            return;
+        }
+
         if (record is TurnBegun begun)
         {
-            _createdAt = _turns.Count == 0 ? begun.At : _createdAt;
+            _createdAt ??= begun.At;
             var turn = new Turn(begun);
             _byId.Add(begun.TurnId, turn);
             _turns.Add(turn);
@@ -56,5 +62,5 @@ internal sealed class TurnTree
     public DateTimeOffset? ExpiresAt(DateTimeOffset now, TimeSpan life) =>
         _turns.All(turn => turn.Request.Transient) ? now + life : null;
 
-    public ConversationHistory? History() => _turns.Count == 0 ? null : new ConversationHistory(_createdAt, [.. _turns.Select(turn => turn.View())]);
+    public ConversationHistory? History() => _createdAt is { } at ? new ConversationHistory(at, [.. _turns.Select(turn => turn.View())]) : null;
 }

@@ -8,9 +8,12 @@ namespace LlavaCluster.Hosting.Tenancy;
 /// <summary>Denies every call to a tenant's grain that does not carry that tenant's stamp, streams included.</summary>
 internal sealed partial class TenantCallFilter(TenantStamps stamps, ILogger<TenantCallFilter> logger) : IIncomingGrainCallFilter
 {
+    private const string GrainTimer = "IGrainTimerInvoker";
+
     public Task Invoke(IIncomingGrainCallContext context)
     {
-        if (context.TargetContext?.GrainInstance is not ITenantScopedGrain)
+        // A grain's own timer comes through here too. It acts for nobody but its grain, and only the grain's own silo can run it.
+        if (context.TargetContext?.GrainInstance is not ITenantScopedGrain || context.InterfaceName == GrainTimer)
         {
             return context.Invoke();
         }

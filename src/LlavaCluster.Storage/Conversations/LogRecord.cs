@@ -6,6 +6,9 @@ namespace LlavaCluster.Storage.Conversations;
 /// <summary>One entry of a conversation's log. A turn is begun once, its prompt counted at most once, and it is completed and settled once.</summary>
 public abstract record LogRecord(Guid TurnId);
 
+/// <summary>The conversation was created before its first turn; this record names no turn.</summary>
+public sealed record ConversationCreated(DateTimeOffset At) : LogRecord(Guid.Empty);
+
 /// <param name="Weight">The tenant's scheduling share when the turn was admitted.</param>
 public sealed record TurnBegun(TurnRequest Request, DateTimeOffset At, double Weight) : LogRecord(Request.TurnId);
 

@@ -19,6 +19,7 @@ internal static class LogRecordCodec
         TokensEmitted = 3,
         TurnCompleted = 4,
         TurnSettled = 5,
+        ConversationCreated = 6,
     }
 
     public static byte[] Encode(LogRecord record)
@@ -30,6 +31,9 @@ internal static class LogRecordCodec
         writer.WriteGuid(record.TurnId);
         switch (record)
         {
+            case ConversationCreated created:
+                writer.WriteTime(created.At);
+                break;
             case TurnBegun begun:
                 writer.WriteTime(begun.At);
                 writer.Write(begun.Weight);
@@ -73,7 +77,8 @@ internal static class LogRecordCodec
                 Kind.TokensEmitted => new TokensEmitted(turn, reader.ReadList(ReadEmission)),
                 Kind.TurnCompleted => new TurnCompleted(turn, reader.ReadTime(), reader.ReadOptional(ReadUsage), reader.ReadOptional(ReadFailure)),
                 Kind.TurnSettled => new TurnSettled(turn),
-                _ => throw new InvalidDataException($"A log record's kind must be 1 to 5; was {(byte)kind}."),
+                Kind.ConversationCreated => new ConversationCreated(reader.ReadTime()),
+                _ => throw new InvalidDataException($"A log record's kind must be 1 to 6; was {(byte)kind}."),
             };
         }
         catch (Exception fault) when (fault is EndOfStreamException or FormatException or ArgumentException)
@@ -89,6 +94,7 @@ internal static class LogRecordCodec
         TokensEmitted => Kind.TokensEmitted,
         TurnCompleted => Kind.TurnCompleted,
         TurnSettled => Kind.TurnSettled,
+        ConversationCreated => Kind.ConversationCreated,
         _ => throw new ArgumentException($"No encoding for {record.GetType().Name}.", nameof(record)),
     };
 

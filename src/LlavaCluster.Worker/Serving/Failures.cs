@@ -16,7 +16,8 @@ internal static class Failures
             _ => ChatFailureKind.ModelUnavailable,
         },
         rejected.Message,
-        RetryAfter: rejected.RetryAfter);
+        rejected.Field,
+        rejected.RetryAfter);
 
     public static ChatFailure Of(RequestFailure failure) => new(
         failure.Kind switch

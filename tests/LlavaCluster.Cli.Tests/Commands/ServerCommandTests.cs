@@ -1,9 +1,6 @@
-using System.CommandLine;
 using LlavaCluster.Abstractions.Identity;
-using LlavaCluster.Cli.Commands;
 using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Tests.Fakes;
-using Spectre.Console;
 
 namespace LlavaCluster.Cli.Tests.Commands;
 
@@ -59,10 +56,7 @@ public sealed class ServerCommandTests
 
     private static async Task<(int Code, string Printed)> RunAsync(params string[] arguments)
     {
-        using var writer = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer), Ansi = AnsiSupport.No, Interactive = InteractionSupport.No });
-        var root = new RootCommand { ChatCommand.Create(console), TenantsCommand.Create(console) };
-        var code = await root.Parse(arguments).InvokeAsync(cancellationToken: Cancel);
-        return (code, writer.ToString());
+        var (code, printed, errors) = await CommandLine.RunAsync(arguments, Cancel);
+        return (code, code == 0 ? printed : errors);
     }
 }

@@ -20,13 +20,17 @@ internal sealed class Node : IAsyncDisposable
 
     public int ExitCode => _process.ExitCode;
 
+    public Uri Address => _http.BaseAddress!;
+
+    public HttpClient Http => _http;
+
     /// <summary>A node with the scripted engine.</summary>
     public static Task<Node> StartAsync(string role, string data, string name, CancellationToken cancellationToken) =>
         LaunchAsync(["LlavaCluster.TestNode.dll", role, data, name, $"{TokenMilliseconds}"], "listening ", cancellationToken);
 
     /// <summary>The product itself, <c>llava serve</c>.</summary>
-    public static Task<Node> ServeAsync(string data, string model, CancellationToken cancellationToken) =>
-        LaunchAsync(["llava.dll", "serve", "--data", data, "--model", model, "--port", "0", "--threads", "1", "--kv-mb", "16"], "all is ready on ", cancellationToken);
+    public static Task<Node> ServeAsync(string data, string model, CancellationToken cancellationToken, params string[] more) =>
+        LaunchAsync(["llava.dll", "serve", "--data", data, "--model", model, "--port", "0", "--threads", "1", "--kv-mb", "16", .. more], "all is ready on ", cancellationToken);
 
     /// <summary>SIGKILL, and the wait for its effect.</summary>
     public async Task KillAsync(CancellationToken cancellationToken)

@@ -18,6 +18,11 @@ public sealed class OpenAiNodeTests
         var step = JsonDocument.Parse(printed).RootElement;
         Assert.Equal("""["A red apple.","stop",23]""", step.GetProperty("whole").GetRawText());
         Assert.Equal("""["A ","red ","apple."]""", step.GetProperty("pieces").GetRawText());
+        Assert.Equal("""[[0,"A red apple.",1],[1,"A red apple.",1]]""", step.GetProperty("several").GetRawText());
+        Assert.Equal("""["A red apple.","A red apple."]""", step.GetProperty("interleaved").GetRawText());
+        Assert.Equal("[[0,23]]", step.GetProperty("usage").GetRawText());
+        Assert.Equal("[true,4]", step.GetProperty("conversation").GetRawText());
+        Assert.Equal("""["llava-test"]""", step.GetProperty("models").GetRawText());
         Assert.Equal("""["completed","A red apple."]""", step.GetProperty("response").GetRawText());
         Assert.Equal("""["BadRequestError",400,"temperature","invalid_request"]""", step.GetProperty("error").GetRawText());
         var asked = server.Script.Begun.First();

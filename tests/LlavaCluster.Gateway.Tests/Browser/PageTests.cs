@@ -27,4 +27,25 @@ public sealed class PageTests
         Assert.Equal(3, server.Script.Begun.Count);
         Assert.All(server.Script.Begun, turn => Assert.False(turn.Transient));
     }
+
+    [Fact]
+    public async Task Page_TakesPicturesPickedDroppedAndPasted_AndStopsAnAnswer()
+    {
+        var browser = NodeTools.Chromium();
+        await using var server = await GatewayServer.StartAsync();
+        server.Script.Gated = true;
+        server.Script.Release(2);
+        var folder = Directory.CreateTempSubdirectory("llava-page-");
+        var (picture, notes) = (Path.Combine(folder.FullName, "picked.png"), Path.Combine(folder.FullName, "notes.png"));
+        await File.WriteAllBytesAsync(picture, TestImages.Png(), Cancel);
+        await File.WriteAllTextAsync(notes, "no picture", Cancel);
+        var printed = await NodeTools.RunAsync("page-input.mjs", [server.Address.AbsoluteUri.TrimEnd('/'), browser, picture, notes], Cancel);
+        folder.Delete(recursive: true);
+        var step = JsonDocument.Parse(printed).RootElement;
+        Assert.Equal((3, true), (step.GetProperty("pictures").GetInt32(), step.GetProperty("sendable").GetBoolean()));
+        Assert.Contains("file must be a PNG, JPEG, WebP, GIF or BMP file.", step.GetProperty("error").GetString(), StringComparison.Ordinal);
+        var parts = server.Script.Last.Messages[0].Parts;
+        Assert.Equal((3, "What is it?"), (parts.Count(part => part.Image is not null), parts.Single(part => part.Text is not null).Text));
+        Assert.Equal((server.Script.Last.TurnId, true), await server.Script.Cancellations.Reader.ReadAsync(Cancel));
+    }
 }

@@ -40,6 +40,30 @@ public sealed class OpenAiSdkTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Complete_WithEverySamplingOption_PassesItOnAndReadsLogprobs()
+    {
+        var options = new ChatCompletionOptions
+        {
+            IncludeLogProbabilities = true, TopLogProbabilityCount = 2, FrequencyPenalty = 0.5f, PresencePenalty = -0.5f, TopP = 0.25f,
+            StopSequences = { "END", "\n" }, LogitBiases = { [7] = -100 }, Seed = 42,
+        };
+        ChatCompletion answer = await _chat.CompleteChatAsync([new SystemChatMessage("Be brief."), new UserChatMessage("What is it?")], options, Cancel);
+        Assert.Equal(["A ", "red ", "apple."], answer.ContentTokenLogProbabilities.Select(token => token.Token));
+        Assert.Equal((-0.25f, "t0", 2), (answer.ContentTokenLogProbabilities[0].LogProbability, answer.ContentTokenLogProbabilities[0].TopLogProbabilities[0].Token, answer.ContentTokenLogProbabilities[0].TopLogProbabilities.Count));
+        var asked = _server.Script.Last.Options;
+        Assert.Equal((2, 0.5, -0.5, 0.25, 42UL, -100f), (asked.TopLogprobs, asked.FrequencyPenalty, asked.PresencePenalty, asked.TopP, asked.Seed, asked.LogitBias[7]));
+        Assert.Equal(["END", "\n"], asked.Stop);
+    }
+
+    [Fact]
+    public async Task Complete_ThatIsCutShort_SaysLength()
+    {
+        _server.Script.Finish = FinishReason.Length;
+        ChatCompletion answer = await _chat.CompleteChatAsync([new UserChatMessage("What is it?")], cancellationToken: Cancel);
+        Assert.Equal(ChatFinishReason.Length, answer.FinishReason);
+    }
+
+    [Fact]
     public async Task Stream_BringsEveryPieceFinishAndUsage()
     {
         var updates = await _chat.CompleteChatStreamingAsync([new UserChatMessage("What is it?")], cancellationToken: Cancel).ToArrayAsync(Cancel);

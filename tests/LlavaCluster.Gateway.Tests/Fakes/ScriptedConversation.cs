@@ -9,7 +9,7 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
 {
     private readonly Lock _lock = new();
     private readonly List<Turn> _turns = [];
-    private bool _deleted;
+    private bool _created;
 
     public IReadOnlyList<TurnRequest> Requests
     {
@@ -19,6 +19,15 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
             {
                 return [.. _turns.Select(turn => turn.Request)];
             }
+        }
+    }
+
+    public Task<ChatFailure?> CreateAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _created = script.Refusal is null;
+            return Task.FromResult(script.Refusal);
         }
     }
 
@@ -42,6 +51,7 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
                 return BeginTurnResult.Refused(new ChatFailure(ChatFailureKind.NotFound, "There is no such parent turn.", "parent"));
             }
 
+            _created = true;
             _turns.Add(new Turn(request, script.EventsFor(request), script.StartedAt));
         }
 
@@ -97,7 +107,7 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
     {
         lock (_lock)
         {
-            return Task.FromResult(_deleted || _turns.Count == 0 ? null : new ConversationHistory(script.StartedAt, [.. _turns.Select(turn => turn.View())]));
+            return Task.FromResult(!_created ? null : new ConversationHistory(script.StartedAt, [.. _turns.Select(turn => turn.View())]));
         }
     }
 
@@ -107,8 +117,9 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
     {
         lock (_lock)
         {
-            var existed = !_deleted && _turns.Count > 0;
-            _deleted = true;
+            var existed = _created;
+            _created = false;
+            _turns.Clear();
             return Task.FromResult(existed);
         }
     }

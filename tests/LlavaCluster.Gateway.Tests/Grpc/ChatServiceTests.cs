@@ -118,6 +118,36 @@ public sealed class ChatServiceTests : IAsyncLifetime
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, health.Status);
     }
 
+    [Fact]
+    public async Task UnknownService_IsUnimplemented()
+    {
+        var method = new Method<HealthCheckRequest, HealthCheckResponse>(
+            MethodType.Unary, "llava.v9.Chat", "Nothing", Marshallers.Create(message => message.ToByteArray(), HealthCheckRequest.Parser.ParseFrom), Marshallers.Create(message => message.ToByteArray(), HealthCheckResponse.Parser.ParseFrom));
+        var call = _channel.CreateCallInvoker().AsyncUnaryCall(method, null, new CallOptions(cancellationToken: Cancel), new HealthCheckRequest());
+        var fault = await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync);
+        Assert.Equal(StatusCode.Unimplemented, fault.StatusCode);
+    }
+
+    [Theory]
+    [InlineData((32 << 20) - 100, StatusCode.InvalidArgument, "content must be at most 20971520 bytes; was 33554332.")]
+    [InlineData(32 << 20, StatusCode.ResourceExhausted, "Received message exceeds the maximum configured message size.")]
+    public async Task Message_TooLarge_HasAStatus(int bytes, StatusCode status, string detail)
+    {
+        using var channel = GrpcChannel.ForAddress(_server.Address, new GrpcChannelOptions { MaxSendMessageSize = null });
+        var request = new UploadImageRequest { Content = UnsafeByteOperations.UnsafeWrap(new byte[bytes]) };
+        var fault = await Assert.ThrowsAsync<RpcException>(() => new Conversations.ConversationsClient(channel).UploadImageAsync(request, cancellationToken: Cancel).ResponseAsync);
+        Assert.Equal((status, detail), (fault.StatusCode, fault.Status.Detail));
+    }
+
+    [Fact]
+    public async Task BeginTurn_InAnUnknownConversation_IsNotFound()
+    {
+        var conversations = new Conversations.ConversationsClient(_channel);
+        var fault = await Assert.ThrowsAsync<RpcException>(() => BeginAsync(conversations, "never-made", "", new Part { Text = "hi" }));
+        Assert.Equal((StatusCode.NotFound, "conversation_id"), (fault.StatusCode, ErrorDetail.Parser.ParseFrom(fault.Trailers.GetValueBytes("llava-error-bin")).Field));
+        Assert.Empty(_server.Script.Begun);
+    }
+
     private static GenerateRequest Ask(string text)
     {
         var request = new GenerateRequest { Model = "llava-test" };

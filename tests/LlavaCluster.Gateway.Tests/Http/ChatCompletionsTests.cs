@@ -48,6 +48,8 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         Assert.Equal("""{"role":"assistant","content":""}""", Delta(events[0]).GetRawText());
         Assert.Equal(["A ", "red ", "apple."], events[1..4].Select(sent => Delta(sent).GetProperty("content").GetString()));
         Assert.Equal("stop", Choice(events[4]).GetProperty("finish_reason").GetString());
+        Assert.All(events[..5], sent => Assert.Equal(JsonValueKind.Null, JsonDocument.Parse(sent.Data).RootElement.GetProperty("usage").ValueKind));
+        Assert.Equal(0, JsonDocument.Parse(events[5].Data).RootElement.GetProperty("choices").GetArrayLength());
         Assert.Equal(23, JsonDocument.Parse(events[5].Data).RootElement.GetProperty("usage").GetProperty("total_tokens").GetInt32());
         Assert.Equal("[DONE]", events[6].Data);
     }
@@ -167,6 +169,41 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         var (turn, running) = await _server.Script.Cancellations.Reader.ReadAsync(Cancel);
         Assert.Equal((_server.Script.Last.TurnId, true), (turn, running));
+    }
+
+    [Fact]
+    public async Task Post_AbandonedWhileItBegins_StopsTheTurn()
+    {
+        using var abort = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var begins = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _server.Script.BeforeBegin = cancellationToken =>
+        {
+            begins.SetResult();
+            return Task.Delay(Timeout.Infinite, cancellationToken);
+        };
+        var call = _http.PostAsJsonAsync("/v1/chat/completions", Ask("hi"), abort.Token);
+        await begins.Task.WaitAsync(Cancel);
+        await abort.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        // Whether the turn began nobody knows, so it is stopped in case it did.
+        Assert.NotEqual(Guid.Empty, (await _server.Script.Cancellations.Reader.ReadAsync(Cancel)).Turn);
+    }
+
+    [Fact]
+    public async Task Stream_ThatFailsBeforeItsFirstWord_HasTheFailuresStatus()
+    {
+        _server.Script.Pieces = [];
+        _server.Script.Failure = new ChatFailure(ChatFailureKind.InvalidRequest, "regex: '[' is not closed, at position 6", ConstraintFields.Regex);
+        using var response = await _http.PostAsJsonAsync("/v1/chat/completions", Ask("hi", stream: true), Cancel);
+        var error = (await ReadAsync(response, HttpStatusCode.BadRequest)).GetProperty("error");
+        Assert.Equal("""{"message":"regex: '[' is not closed, at position 6","type":"invalid_request_error","param":"guided_regex","code":"invalid_request"}""", error.GetRawText());
+    }
+
+    [Fact]
+    public async Task Stream_WithoutUsageAskedFor_HasNone()
+    {
+        var events = await StreamAsync(Ask("What is it?", stream: true));
+        Assert.All(events[..^1], sent => Assert.False(JsonDocument.Parse(sent.Data).RootElement.TryGetProperty("usage", out _)));
     }
 
     [Fact]

@@ -18,12 +18,15 @@ internal sealed record CompletionMessage(string Content)
     public string? Refusal => null;
 }
 
-/// <summary>One SSE chunk of a streamed answer. <see cref="Choices"/> is empty in the chunk that brings the usage.</summary>
-internal sealed record ChatCompletionChunk(string Id, long Created, string Model, ImmutableArray<ChunkChoice> Choices)
+/// <summary>One SSE chunk of a streamed answer.</summary>
+internal record ChatCompletionChunk(string Id, long Created, string Model, ImmutableArray<ChunkChoice> Choices)
 {
     public string Object => "chat.completion.chunk";
+}
 
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+/// <summary>A chunk of a stream whose client asked for the usage: null until the last, which has no choices.</summary>
+internal sealed record MeteredChunk(string Id, long Created, string Model, ImmutableArray<ChunkChoice> Choices) : ChatCompletionChunk(Id, Created, Model, Choices)
+{
     public CompletionUsage? Usage { get; init; }
 }
 

@@ -22,6 +22,7 @@ internal sealed record ChatCompletionRequest(RawChatRequest Chat, bool Stream, b
             options = options with { Constraints = options.Constraints.Add(constraint) };
         }
 
+        OptionFields.RefuseUnable(body);
         var chat = new RawChatRequest
         {
             Model = body.Text("model"),
@@ -49,7 +50,7 @@ internal sealed record ChatCompletionRequest(RawChatRequest Chat, bool Stream, b
         };
         if (role is null)
         {
-            message.Fail($"must have the role system, developer, user or assistant; was \"{(name.Length <= 20 ? name : name[..20] + "...")}\".");
+            message.Fail($"must have the role system, developer, user or assistant; was \"{Excerpt.Of(name, 20)}\".");
             return null;
         }
 

@@ -82,7 +82,7 @@ internal sealed class ChatCompletionsEndpoint(
         if (completed.IsFailure(out var failure, out var answer))
         {
             operation.Fail(failure);
-            await ErrorWriter.WriteAsync(context, failure);
+            await ErrorWriter.WriteAsync(context, CompletionMapping.Named(failure));
             return;
         }
 

@@ -10,6 +10,18 @@ internal static class CompletionMapping
     /// <summary>OpenAI has no word for a choice that was cancelled; clients with closed lists of words know "stop".</summary>
     public static string FinishName(FinishReason? finish) => finish == FinishReason.Length ? "length" : "stop";
 
+    /// <summary>A failure that names a field names it as this protocol does.</summary>
+    public static ChatFailure Named(ChatFailure failure) => failure with
+    {
+        Field = failure.Field switch
+        {
+            ConstraintFields.JsonSchema => "response_format",
+            ConstraintFields.Regex => "guided_regex",
+            ConstraintFields.Choice => "guided_choice",
+            var other => other,
+        },
+    };
+
     public static CompletionUsage Usage(TokenUsage usage) => new(
         usage.PromptTokens, usage.CompletionTokens, usage.PromptTokens + usage.CompletionTokens, new PromptTokensDetails(usage.CachedTokens, usage.ImageTokens));
 

@@ -21,18 +21,11 @@ internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, Gat
     public async Task WriteAsync(HttpContext context, StreamHead head, ChatOperation? operation)
     {
         var writer = new SseWriter(context, options, time);
-        var template = new ChatCompletionChunk(TurnIds.Completion(head.Turn.TurnId), CreatedAt(head.Turn.TurnId), head.Model, []);
-        writer.Start();
-        if (head.After == 0)
-        {
-            for (var choice = 0; choice < head.Choices; choice++)
-            {
-                await writer.WriteAsync(template with { Choices = [new ChunkChoice(choice, new ChunkDelta { Role = "assistant", Content = "" })] }, null, null, context.RequestAborted);
-            }
-        }
-
+        var (id, created) = (TurnIds.Completion(head.Turn.TurnId), CreatedAt(head.Turn.TurnId));
+        ChatCompletionChunk template = head.IncludeUsage ? new MeteredChunk(id, created, head.Model, []) : new ChatCompletionChunk(id, created, head.Model, []);
         var events = chat.FollowAsync(head.Turn, mayResume: true, context.RequestAborted);
-        await writer.PumpAsync(events, step => WriteStepAsync(writer, template, head, step, operation, context.RequestAborted), context.RequestAborted);
+        var chunks = new Chunks(writer, template, head, operation, context.RequestAborted);
+        await writer.PumpAsync(events, chunks, chunks.Refuse, context.RequestAborted);
     }
 
     /// <summary>A turn of the conversation; null if there is none.</summary>
@@ -42,36 +35,54 @@ internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, Gat
     /// <summary>Unix seconds; the gateway's own turn ids carry their time.</summary>
     public long CreatedAt(Guid turn) => turn.Version == 7 ? (long)(Convert.ToUInt64(turn.ToString("n")[..12], 16) / 1000) : time.GetUtcNow().ToUnixTimeSeconds();
 
-    private static async Task WriteStepAsync(
-        SseWriter writer, ChatCompletionChunk template, StreamHead head, TurnEvent step, ChatOperation? operation, CancellationToken cancellationToken)
+    private sealed class Chunks(SseWriter writer, ChatCompletionChunk template, StreamHead head, ChatOperation? operation, CancellationToken cancellationToken) : ITurnStream
     {
-        operation?.OnText(step);
-        if (step.Sequence > head.After && (step.Text.Length > 0 || step.Finish is not null || !step.Logprobs.IsEmpty))
+        public async Task OpenAsync()
         {
-            var delta = new ChunkDelta { Content = step.Text.Length > 0 ? step.Text : null };
-            var finish = step.Finish is null or FinishReason.Failed ? null : CompletionMapping.FinishName(step.Finish);
-            var chunk = template with { Choices = [new ChunkChoice(step.Choice, delta, CompletionMapping.Logprobs(step.Logprobs), finish)] };
-            await writer.WriteAsync(chunk, step.Sequence, null, cancellationToken);
+            for (var choice = 0; head.After == 0 && choice < head.Choices; choice++)
+            {
+                await writer.WriteAsync(template with { Choices = [new ChunkChoice(choice, new ChunkDelta { Role = "assistant", Content = "" })] }, null, null, cancellationToken);
+            }
         }
 
-        if (!step.Completed)
+        public async Task WriteAsync(TurnEvent step)
         {
-            return;
+            operation?.OnText(step);
+            if (step.Sequence > head.After && (step.Text.Length > 0 || step.Finish is not null || !step.Logprobs.IsEmpty))
+            {
+                var delta = new ChunkDelta { Content = step.Text.Length > 0 ? step.Text : null };
+                var finish = step.Finish is null or FinishReason.Failed ? null : CompletionMapping.FinishName(step.Finish);
+                var chunk = template with { Choices = [new ChunkChoice(step.Choice, delta, CompletionMapping.Logprobs(step.Logprobs), finish)] };
+                await writer.WriteAsync(chunk, step.Sequence, null, cancellationToken);
+            }
+
+            if (step.Completed)
+            {
+                await CloseAsync(step);
+            }
         }
 
-        if (step.Failure is { } failure)
+        public ChatFailure Refuse(ChatFailure failure)
         {
             operation?.Fail(failure);
-            await writer.WriteAsync(ErrorWriter.BodyOf(failure), null, null, cancellationToken);
-            return;
+            return CompletionMapping.Named(failure);
         }
 
-        operation?.Complete(step.Usage);
-        if (head.IncludeUsage && step.Usage is { } usage)
+        private async Task CloseAsync(TurnEvent last)
         {
-            await writer.WriteAsync(template with { Usage = CompletionMapping.Usage(usage) }, null, null, cancellationToken);
-        }
+            if (last.Failure is { } failure)
+            {
+                await writer.WriteAsync(ErrorWriter.BodyOf(Refuse(failure)), null, null, cancellationToken);
+                return;
+            }
 
-        await writer.WriteDoneAsync(cancellationToken);
+            operation?.Complete(last.Usage);
+            if (template is MeteredChunk metered && last.Usage is { } usage)
+            {
+                await writer.WriteAsync(metered with { Usage = CompletionMapping.Usage(usage) }, null, null, cancellationToken);
+            }
+
+            await writer.WriteDoneAsync(cancellationToken);
+        }
     }
 }

@@ -4,16 +4,34 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Http.Responses;
+using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Turns;
 using Microsoft.AspNetCore.Http;
 
 namespace LlavaCluster.Gateway.Http.Conversations;
 
 /// <summary>/v1/conversations: naming, reading and deleting what /v1/responses writes.</summary>
-internal sealed class ConversationsEndpoint(TurnRunner turns, TimeProvider time)
+internal sealed class ConversationsEndpoint(BodyReader bodies, TurnRunner turns, TimeProvider time)
 {
-    /// <summary>Names a conversation. It exists, and can be read, from its first response on.</summary>
-    public Task CreateAsync(HttpContext context) => WriteAsync(context, Conversation(ConversationKey.New(context.Caller().Tenant), time.GetUtcNow()));
+    /// <summary>Makes an empty conversation; its body may be absent. What it cannot keep it refuses.</summary>
+    public async Task CreateAsync(HttpContext context)
+    {
+        var checks = new FieldChecks();
+        if (context.Request.ContentLength is not 0 && context.Request.ContentType is not null)
+        {
+            using var body = await bodies.ReadAsync(context);
+            if (body is null)
+            {
+                return;
+            }
+
+            CheckNew(new JsonField(body.RootElement, "", checks));
+        }
+
+        var key = ConversationKey.New(context.Caller().Tenant);
+        var failure = checks.Failure ?? await turns.CreateAsync(key, context.RequestAborted);
+        await (failure is null ? WriteAsync(context, Conversation(key, time.GetUtcNow())) : ErrorWriter.WriteAsync(context, failure));
+    }
 
     public Task GetAsync(HttpContext context, string id) => WithHistoryAsync(context, id, (key, history) => Conversation(key, history.CreatedAt));
 
@@ -74,11 +92,29 @@ internal sealed class ConversationsEndpoint(TurnRunner turns, TimeProvider time)
         ["metadata"] = new JsonObject(),
     };
 
+    private static void CheckNew(JsonField body)
+    {
+        if (!body.IsObject())
+        {
+            return;
+        }
+
+        if (body.Items("items") is { Length: > 0 } items)
+        {
+            body.Fail("items", $"must be empty: a message enters a conversation as the input of a response; held {items.Length}.");
+        }
+
+        if (body.TryObject("metadata", out var metadata) && metadata.Properties().Any())
+        {
+            body.Fail("metadata", "must be empty: this server does not keep metadata.");
+        }
+    }
+
     private static List<TurnView> Branch(ConversationHistory history)
     {
         var byId = history.Turns.ToDictionary(view => view.Request.TurnId);
         var branch = new List<TurnView>();
-        for (var at = history.Turns[^1]; at is not null; at = at.Request.Parent is { } parent ? byId.GetValueOrDefault(parent) : null)
+        for (var at = history.Turns.LastOrDefault(); at is not null; at = at.Request.Parent is { } parent ? byId.GetValueOrDefault(parent) : null)
         {
             branch.Insert(0, at);
         }

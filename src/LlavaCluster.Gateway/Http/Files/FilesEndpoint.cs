@@ -7,6 +7,7 @@ using LlavaCluster.Gateway.Images;
 using LlavaCluster.Pictures;
 using LlavaCluster.Storage.Objects;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace LlavaCluster.Gateway.Http.Files;
 
@@ -14,6 +15,9 @@ namespace LlavaCluster.Gateway.Http.Files;
 internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObjectStore store, GatewayOptions options, TimeProvider time)
 {
     private const string Prefix = "file-";
+
+    // All in memory, as other bodies are: an upload needs no room on a disk before its picture is known to be one.
+    private readonly FormOptions _form = new() { MemoryBufferThreshold = options.MaxBodyBytes, MultipartBodyLengthLimit = options.MaxBodyBytes };
 
     public async Task PostAsync(HttpContext context)
     {
@@ -27,15 +31,16 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
         IFormCollection form;
         try
         {
-            form = await context.Request.ReadFormAsync(context.RequestAborted);
+            form = await context.Request.ReadFormAsync(_form, context.RequestAborted);
         }
         catch (BadHttpRequestException exception)
         {
             await bodies.WriteBadRequestAsync(context, exception);
             return;
         }
-        catch (InvalidDataException)
+        catch (Exception exception) when (exception is InvalidDataException or IOException)
         {
+            // A body without its end is an IOException.
             await ErrorWriter.WriteAsync(context, StatusCodes.Status400BadRequest, "bad_request", "The body must be well-formed multipart/form-data.");
             return;
         }

@@ -23,7 +23,7 @@ internal static class ResponseJson
             ["status"] = status,
             ["error"] = failure is null ? null : new JsonObject { ["code"] = FailureTable.Of(failure.Kind).Code, ["message"] = failure.Message },
             ["incomplete_details"] = status == "incomplete" ? new JsonObject { ["reason"] = "max_output_tokens" } : null,
-            ["instructions"] = null,
+            ["instructions"] = Instructions(turn),
             ["max_output_tokens"] = turn.Options.MaxTokens,
             ["model"] = turn.Model,
             ["output"] = status == "in_progress" ? new JsonArray() : new JsonArray(Message(turn.TurnId, text, status)),
@@ -33,7 +33,7 @@ internal static class ResponseJson
             ["store"] = !turn.Transient,
             ["temperature"] = turn.Options.Temperature,
             ["top_p"] = turn.Options.TopP,
-            ["text"] = new JsonObject { ["format"] = new JsonObject { ["type"] = "text" } },
+            ["text"] = new JsonObject { ["format"] = Format(turn.Options.Constraint) },
             ["tool_choice"] = "none",
             ["tools"] = new JsonArray(),
             ["truncation"] = "disabled",
@@ -70,6 +70,17 @@ internal static class ResponseJson
         return tokens;
     }
 
+    /// <summary>A failure that names a field names it as this protocol does.</summary>
+    public static ChatFailure Named(ChatFailure failure) => failure with
+    {
+        Field = failure.Field switch
+        {
+            ConstraintFields.JsonSchema => "text.format",
+            "messages" => "input",
+            _ => CompletionMapping.Named(failure).Field,
+        },
+    };
+
     public static string MessageId(Guid turn) => $"msg_{turn:n}";
 
     public static string Status(FinishReason? finish, ChatFailure? failure) => (finish, failure) switch
@@ -79,6 +90,16 @@ internal static class ResponseJson
         (FinishReason.Length, _) => "incomplete",
         (FinishReason.Cancelled, _) => "cancelled",
         _ => "completed",
+    };
+
+    private static string? Instructions(TurnRequest turn) =>
+        turn.Messages is [{ Role: ChatRole.System } first, ..] ? string.Concat(first.Parts.Select(part => part.Text)) : null;
+
+    private static JsonObject Format(OutputConstraint? constraint) => constraint switch
+    {
+        { Kind: ConstraintKind.JsonSchema, Texts: [""] } => new JsonObject { ["type"] = "json_object" },
+        { Kind: ConstraintKind.JsonSchema, Texts: [var schema] } => new JsonObject { ["type"] = "json_schema", ["name"] = "schema", ["schema"] = JsonNode.Parse(schema) },
+        _ => new JsonObject { ["type"] = "text" },
     };
 
     private static JsonObject Usage(TokenUsage usage) => new()

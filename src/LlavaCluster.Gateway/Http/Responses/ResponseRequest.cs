@@ -37,10 +37,12 @@ internal sealed record ResponseRequest(RawChatRequest Chat)
             options = options with { Constraints = options.Constraints.Add(constraint) };
         }
 
+        OptionFields.RefuseUnable(body);
         var request = new ResponseRequest(new RawChatRequest
         {
             Model = body.Text("model"),
             Messages = ReadInput(body),
+            MessagesField = "input",
             Options = options with { Choices = null, Logprobs = options.TopLogprobs is not null },
         })
         {

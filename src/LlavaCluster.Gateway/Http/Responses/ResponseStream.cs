@@ -18,13 +18,11 @@ internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, T
     public async Task WriteAsync(HttpContext context, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, IAsyncEnumerable<TurnEvent>? events = null)
     {
         var writer = new SseWriter(context, options, time);
-        writer.Start();
         var stream = new Stream(writer, key, turn, createdAt, after, context.RequestAborted);
-        await stream.OpenAsync();
-        await writer.PumpAsync(events ?? turns.FollowAsync(key, turn.TurnId, 0, context.RequestAborted), stream.OnEventAsync, context.RequestAborted);
+        await writer.PumpAsync(events ?? turns.FollowAsync(key, turn.TurnId, 0, context.RequestAborted), stream, null, context.RequestAborted);
     }
 
-    private sealed class Stream(SseWriter writer, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, CancellationToken cancellationToken)
+    private sealed class Stream(SseWriter writer, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, CancellationToken cancellationToken) : ITurnStream
     {
         private readonly StringBuilder _text = new();
         private readonly string _item = ResponseJson.MessageId(turn.TurnId);
@@ -39,7 +37,7 @@ internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, T
             await SendAsync("response.content_part.added", Part(new JsonObject { ["part"] = ResponseJson.Part("") }));
         }
 
-        public async Task OnEventAsync(TurnEvent step)
+        public async Task WriteAsync(TurnEvent step)
         {
             _number = OpeningEvents + step.Sequence - 2;
             _finish = step.Finish ?? _finish;
@@ -58,13 +56,14 @@ internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, T
 
         private async Task CloseAsync(TurnEvent last)
         {
+            var failure = last.Failure is { } given ? ResponseJson.Named(given) : null;
             var text = _text.ToString();
-            var status = ResponseJson.Status(_finish ?? FinishReason.Stop, last.Failure);
+            var status = ResponseJson.Status(_finish ?? FinishReason.Stop, failure);
             await SendAsync("response.output_text.done", Part(new JsonObject { ["text"] = text, ["logprobs"] = new JsonArray() }));
             await SendAsync("response.content_part.done", Part(new JsonObject { ["part"] = ResponseJson.Part(text) }));
             await SendAsync("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, text, status) });
             var name = status is "failed" or "incomplete" ? status : "completed";
-            await SendAsync($"response.{name}", new JsonObject { ["response"] = Snapshot(_finish ?? FinishReason.Stop, last.Usage, last.Failure) });
+            await SendAsync($"response.{name}", new JsonObject { ["response"] = Snapshot(_finish ?? FinishReason.Stop, last.Usage, failure) });
         }
 
         private JsonObject Snapshot(FinishReason? finish, TokenUsage? usage, ChatFailure? failure) =>

@@ -35,13 +35,13 @@ internal sealed class ResponseTargets(TurnRunner turns)
 
         if (request.ConversationId is { } conversation)
         {
-            if (!TryParseConversation(tenant, conversation, out var key))
+            var history = TryParseConversation(tenant, conversation, out var key) ? await turns.HistoryAsync(key, cancellationToken) : null;
+            return history switch
             {
-                return new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation");
-            }
-
-            var history = request.FromStart ? null : await turns.HistoryAsync(key, cancellationToken);
-            return new ResponseTarget(key, history?.Turns[^1].Request.TurnId, history?.Turns[0]);
+                null => new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation"),
+                { Turns: [var first, ..] } when !request.FromStart => new ResponseTarget(key, history.Turns[^1].Request.TurnId, first),
+                _ => new ResponseTarget(key, null, null),
+            };
         }
 
         return new ResponseTarget(ConversationKey.New(tenant), null, null);

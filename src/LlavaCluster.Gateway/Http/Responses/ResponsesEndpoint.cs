@@ -181,7 +181,7 @@ internal sealed class ResponsesEndpoint(BodyReader bodies, RequestValidator vali
 
         if (answer.Failure is { } failure)
         {
-            await ErrorWriter.WriteAsync(context, failure);
+            await ErrorWriter.WriteAsync(context, ResponseJson.Named(failure));
             return;
         }
 

@@ -1,0 +1,52 @@
+// Gives the page pictures in every way there is and stops an answer. Arguments: the server's address, the browser, a picture file, a file that is none.
+import { chromium } from "playwright-core";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const [address, browser, picture, notes] = process.argv.slice(2);
+const profile = mkdtempSync(join(tmpdir(), "llava-page-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: browser,
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const step = {};
+try {
+  const page = context.pages()[0] ?? await context.newPage();
+  page.setDefaultTimeout(20_000);
+  await page.goto(address);
+  await page.locator("#model option").first().waitFor({ state: "attached" });
+
+  const shown = page.locator("#pictures img[src^=blob]");
+  await page.setInputFiles("#file", picture);
+  await shown.nth(0).waitFor();
+  for (const [type, side] of [["drop", 5], ["paste", 6]]) {
+    await page.evaluate(async ([type, side]) => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+      const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+      const data = new DataTransfer();
+      data.items.add(new File([blob], `${type}.png`, { type: "image/png" }));
+      document.body.dispatchEvent(type === "drop"
+        ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+        : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    }, [type, side]);
+    await shown.nth(side - 4).waitFor();
+  }
+  step.pictures = await shown.count();
+
+  await page.setInputFiles("#file", notes);
+  await page.locator("#error:not([hidden])").waitFor();
+  step.error = await page.locator("#error").innerText();
+
+  await page.fill("#text", "What is it?");
+  await page.keyboard.press("Enter");
+  await page.getByText("A red").waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByText("Stopped.").waitFor();
+  step.sendable = await page.getByRole("button", { name: "Send" }).isVisible();
+} finally {
+  await context.close();
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+}
+console.log(JSON.stringify(step));
