@@ -22,12 +22,15 @@ public sealed record EngineStatus
 
     public required int ImageTokenBudget { get; init; }
 
-    /// <summary>Since the start: steps, tokens computed, tokens generated, preemptions.</summary>
+    /// <summary>Since the start: steps, tokens computed, tokens generated.</summary>
     public required long Steps { get; init; }
 
     public required long ComputedTokens { get; init; }
 
     public required long GeneratedTokens { get; init; }
+
+    /// <summary>Tokens computed per second of step time, smoothed; 0 before the first step.</summary>
+    public required double TokensPerSecond { get; init; }
 
     public required long Preemptions { get; init; }
 

@@ -75,14 +75,10 @@ internal sealed class Choice
     }
 
     /// <summary>The update that ends the choice where no token does.</summary>
-    public TokenUpdate EndWithoutToken(FinishReason reason, RequestFailure? failure)
+    public TokenUpdate EndWithoutToken(FinishReason reason, RequestFailure? failure) => new()
     {
-        Finish = reason;
-        return new TokenUpdate
-        {
-            Choice = Index, Index = History.EmittedCount, Token = TokenUpdate.NoToken, Text = "", Logprob = float.NaN, Finish = reason, Failure = failure,
-        };
-    }
+        Choice = Index, Index = History.EmittedCount, Token = TokenUpdate.NoToken, Text = "", Logprob = float.NaN, Finish = reason, Failure = failure,
+    };
 
     /// <summary>What the decoder and the stop matcher held back.</summary>
     private string Flush()

@@ -41,7 +41,7 @@ internal sealed partial class Scheduler
         // At least one token is always computed, for its logits: a prompt that is cached to the end recomputes its last block.
         var known = sequence.Keys.First((sequence.Length - 1) / size, sequence.Tokens, sequence.Images);
         var matched = prefixes.Match(known, sequence.Blocks);
-        if (matched < known.Length && _computing.ContainsKey(known[matched]))
+        if (matched < known.Length && _computing.TryGetValue(known[matched], out var owner) && !owner.Paused)
         {
             sequence.Blocks.Clear();
             return Admission.PassedOver;
