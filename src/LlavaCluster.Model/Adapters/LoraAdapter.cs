@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
 
@@ -22,7 +23,7 @@ public sealed class LoraAdapter : IDisposable
 
         foreach (var (module, factors) in weights.Modules)
         {
-            _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), factors.Scale);
+            _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), Scalars.Of(factors.Scale));
         }
 
         foreach (var (name, tensor) in weights.Replaced.Where(entry => !entry.Key.EndsWith(BiasSuffix, StringComparison.Ordinal)))
@@ -34,7 +35,7 @@ public sealed class LoraAdapter : IDisposable
 
             var module = name[..^WeightSuffix.Length];
             var bias = weights.Replaced.GetValueOrDefault(module + BiasSuffix);
-            var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, 1);
+            var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, Scalars.One);
             _changes[module] = added with { Weight = Copy(tensor), Bias = bias is null ? null : Copy(bias) };
         }
 

@@ -47,7 +47,7 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
         Tensor logits;
         using (Autocast.BFloat16(_autocast))
         {
-            var positions = arange(batch.Length, dtype: ScalarType.Int64).repeat(batch.Rows);
+            var positions = tensor([.. Enumerable.Range(0, batch.Rows * batch.Length).Select(place => (long)(place % batch.Length))]);
             var hidden = Network.Forward(Embed(batch), positions, new DenseAttention(batch.Rows, batch.Length), _adapters);
             logits = Network.Logits(hidden.index_select(0, tensor(batch.LossPlaces)), _adapters);
         }
