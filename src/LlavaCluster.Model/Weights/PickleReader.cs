@@ -28,7 +28,7 @@ internal ref struct PickleReader
     /// <summary>The tensors of a pickled state dictionary, by name.</summary>
     public static Dictionary<string, PickleTensor> ReadState(string path, ReadOnlySpan<byte> code)
     {
-        if (new PickleReader(path, code).Run() is not Dictionary<object, object?> state)
+        if (new PickleReader(path, code).Run() is not Dictionary<string, object?> state)
         {
             throw new CheckpointException(path, "does not hold a dictionary of tensors.");
         }
@@ -36,12 +36,7 @@ internal ref struct PickleReader
         var tensors = new Dictionary<string, PickleTensor>(StringComparer.Ordinal);
         foreach (var (key, value) in state)
         {
-            if (key is not string name || value is not PickleTensor tensor)
-            {
-                throw new CheckpointException(path, $"the entry '{CheckpointException.Printable(key.ToString() ?? "")}' is not a tensor.");
-            }
-
-            tensors.Add(name, tensor);
+            tensors.Add(key, value as PickleTensor ?? throw new CheckpointException(path, $"the entry '{CheckpointException.Printable(key)}' is not a tensor."));
         }
 
         return tensors;
@@ -115,7 +110,7 @@ internal ref struct PickleReader
                 Push(Mark);
                 return true;
             case (byte)'}':
-                Push(new Dictionary<object, object?>());
+                Push(new Dictionary<string, object?>(StringComparer.Ordinal));
                 return true;
             case (byte)']':
                 Push(new List<object?>());
@@ -156,8 +151,8 @@ internal ref struct PickleReader
                 Push(Call(As<PickleGlobal>(call[0]), As<object?[]>(call[1])));
                 return true;
             case (byte)'b': // BUILD: a state dictionary's _metadata, which says nothing about the tensors.
-                _ = As<Dictionary<object, object?>>(Pop());
-                _ = Top<Dictionary<object, object?>>();
+                _ = As<Dictionary<string, object?>>(Pop());
+                _ = Top<Dictionary<string, object?>>();
                 return true;
             case (byte)'Q':
                 Push(PersistentStorage(As<object?[]>(Pop())));
@@ -193,7 +188,7 @@ internal ref struct PickleReader
 
     private object? Call(PickleGlobal global, object?[] arguments) => global.Callable switch
     {
-        PickleCallable.OrderedDictionary when arguments.Length == 0 => new Dictionary<object, object?>(),
+        PickleCallable.OrderedDictionary when arguments.Length == 0 => new Dictionary<string, object?>(StringComparer.Ordinal),
         PickleCallable.RebuildParameter when arguments.Length is 2 or 3 => As<PickleTensor>(arguments[0]),
         PickleCallable.Size when arguments.Length == 1 => As<object?[]>(arguments[0]),
         PickleCallable.RebuildTensor when arguments.Length is >= 4 and <= 7 =>
@@ -208,7 +203,7 @@ internal ref struct PickleReader
 
     private void SetItems(object?[] items)
     {
-        var target = Top<Dictionary<object, object?>>();
+        var target = Top<Dictionary<string, object?>>();
         if (items.Length % 2 != 0)
         {
             throw Broken("sets a key without a value");
@@ -216,13 +211,18 @@ internal ref struct PickleReader
 
         for (var index = 0; index < items.Length; index += 2)
         {
-            target[items[index] is string or long ? items[index]! : throw Broken("uses a key that is neither text nor a number")] = items[index + 1];
+            target[items[index] as string ?? throw Broken("uses a key that is not text")] = items[index + 1];
         }
     }
 
     private long[] Counts(object? tuple)
     {
         var values = As<object?[]>(tuple);
+        if (values.Length > TensorInfo.MostDimensions)
+        {
+            throw Broken($"holds a shape of {values.Length} dimensions; the bound is {TensorInfo.MostDimensions}");
+        }
+
         var counts = new long[values.Length];
         for (var index = 0; index < counts.Length; index++)
         {
