@@ -75,6 +75,7 @@ internal sealed class CompiledConstraint
             node++;
         }
 
+        _automaton.Keep(words.Length * sizeof(ulong));
         return new TokenMask(words);
     }
 
