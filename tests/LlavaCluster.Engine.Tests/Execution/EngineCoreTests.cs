@@ -149,6 +149,10 @@ public sealed class EngineCoreTests
         Assert.Equal(
             "prompt and max_tokens must be <= 256 tokens (the KV cache) together; were 10 + 250.",
             bench.Refuse(Of("a", 250, Text([.. Enumerable.Range(0, 10)])))!.Message);
+        Assert.Equal(
+            "prompt and max_tokens must be <= 256 tokens (the KV cache) together; were 4294967294 + 1.",
+            bench.Refuse(Of("a", 1, Image(1, int.MaxValue), Image(2, int.MaxValue)))!.Message);
+        Assert.Equal("tenant salt must be >= 16 bytes; was 0.", bench.Refuse(Of("a", 1, Text(1)) with { Tenant = new EngineTenant("a", default) })!.Message);
         Assert.Equal("an image must be <= 32 tokens (the image cache); was 33.", bench.Refuse(Of("a", 1, Image(1, 33)))!.Message);
         Assert.Equal("prompt must have at least 1 token; had 0.", bench.Refuse(Of("a", 1))!.Message);
         Assert.Equal("prompt ids must be from 0 to 39 and not 39; one was 39.", bench.Refuse(Of("a", 1, Text(ImageToken)))!.Message);

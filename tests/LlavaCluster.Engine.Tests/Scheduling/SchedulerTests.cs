@@ -98,6 +98,35 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Plan_TenantOfNextToNoWeight_LeavesTheOthersCountersApart()
+    {
+        Add("tiny", 8, weight: double.Epsilon);
+        Step(finishAfterPrompt: true);
+        Add("tiny", 8, weight: double.Epsilon);
+        for (var i = 0; i < 20; i++)
+        {
+            Add("light", 8, weight: 1);
+            Add("heavy", 8, weight: 3);
+        }
+
+        Step(finishAfterPrompt: true);
+        Assert.All(_scheduler.Waiting.Ledger.Waiting, account => Assert.True(double.IsFinite(account.Virtual)));
+        Assert.True(Step().Rows.Count(row => row.Sequence.Scope.Owner == "heavy") > 1);
+    }
+
+    [Fact]
+    public void Plan_PrefixThatAPausedSequenceComputes_IsNotWaitedFor()
+    {
+        _options.MaxTokensPerStep = 8;
+        var first = AddAlike("a", 24);
+        Step();
+        var second = AddAlike("a", 24);
+        Assert.DoesNotContain(second, _scheduler.Plan().Rows.Select(row => row.Sequence));
+        first.Paused = true;
+        Assert.Contains(second, _scheduler.Plan().Rows.Select(row => row.Sequence));
+    }
+
+    [Fact]
     public void Plan_TenantThatWasIdle_EarnsNoCredit()
     {
         for (var i = 0; i < 50; i++)
@@ -181,6 +210,13 @@ public sealed class SchedulerTests
 
     private Sequence AddImage(string tenant, int key, int tokens) =>
         Add(tenant, tokens + 2, [new ImageSpan(Key(key), 1, tokens)], RequestPriority.Interactive, 1);
+
+    /// <summary>One whose prompt begins like every other's made here.</summary>
+    private Sequence AddAlike(string tenant, int tokens)
+    {
+        _made = 0;
+        return Add(tenant, tokens);
+    }
 
     private Sequence Add(string tenant, int tokens, ImageSpan[] images, RequestPriority priority, double weight)
     {

@@ -23,7 +23,7 @@ internal static class Requests
         CreateDecoder = () => new LetterDecoder(),
     };
 
-    public static EngineTenant Tenant(string name, double weight = 1) => new(name, System.Text.Encoding.UTF8.GetBytes("salt of " + name), weight);
+    public static EngineTenant Tenant(string name, double weight = 1) => new(name, System.Text.Encoding.UTF8.GetBytes("the secret salt of " + name), weight);
 
     /// <summary>An image whose one pixel value is its identity; a negative one cannot be encoded.</summary>
     public static PromptSegment Image(int pixel, int tokens) => Image(pixel, tokens, _ => ValueTask.FromResult(new float[] { pixel }));
