@@ -13,6 +13,9 @@ public sealed record EngineStatus
     /// <summary>Tokens that the waiting sequences still have to compute.</summary>
     public required long WaitingTokens { get; init; }
 
+    /// <summary>Tokens of one block.</summary>
+    public required int BlockSize { get; init; }
+
     /// <summary>Blocks that could be given out now, cached ones included, of the total.</summary>
     public required int FreeBlocks { get; init; }
 

@@ -97,6 +97,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
         Running = _core.Scheduler.Running.Count,
         Waiting = _core.Scheduler.Waiting.Count + _inbox.Sequences,
         WaitingTokens = _core.Scheduler.Waiting.Tokens + _inbox.Tokens,
+        BlockSize = _options.BlockSize,
         FreeBlocks = _core.Blocks.Available,
         TotalBlocks = _core.Blocks.Total,
         ImageTokensCached = _core.Features.UsedTokens,

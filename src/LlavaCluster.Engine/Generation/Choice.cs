@@ -15,7 +15,7 @@ internal sealed class Choice
     private readonly ITextDecoder _decoder;
     private readonly StopMatcher _stops;
 
-    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model, ITokenConstraint? constraint)
+    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model, TokenConstraint? constraint)
     {
         Index = index;
         Constraint = constraint;
@@ -31,7 +31,7 @@ internal sealed class Choice
     public SamplingHistory History { get; }
 
     /// <summary>What may come next; null where everything may.</summary>
-    public ITokenConstraint? Constraint { get; }
+    public TokenConstraint? Constraint { get; }
 
     /// <summary>Set once the answer is complete.</summary>
     public FinishReason? Finish { get; private set; }

@@ -11,7 +11,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
 {
     // Spelling out a vocabulary takes some tens of milliseconds and is needed by few.
     private readonly Lazy<TokenVocabulary> _vocabulary = new(() =>
-        new TokenVocabulary([.. model.TokenTexts.Select(text => new TokenSpelling(text.Utf8.ToArray(), text.LosesFirstSpace))], [.. model.EndTokens]));
+        new TokenVocabulary(model.TokenTexts, [.. model.EndTokens]));
 
     /// <summary>Returns the request, or null and the reason why not.</summary>
     public LiveRequest? TryCreate(EngineRequest request, out Submission.Rejected? rejection)

@@ -8,6 +8,7 @@ using LlavaCluster.Engine;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
+using LlavaCluster.Model.Kernels;
 using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -39,11 +40,16 @@ internal sealed partial class LlavaEngineHost(
             }
 
             var status = engine.GetStatus();
-            return new EngineStatus(status.Health == EngineHealth.Ready, status.Running, status.Waiting, (long)status.FreeBlocks * BlockSize, (long)status.TotalBlocks * BlockSize, 0, "cpu");
+            return new EngineStatus(
+                status.Health == EngineHealth.Ready,
+                status.Running,
+                status.Waiting,
+                (long)status.FreeBlocks * status.BlockSize,
+                (long)status.TotalBlocks * status.BlockSize,
+                status.TokensPerSecond,
+                _model!.Network.Device.type.ToString().ToLowerInvariant());
         }
     }
-
-    private static int BlockSize => new EngineOptions().BlockSize;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -161,12 +167,11 @@ internal sealed partial class LlavaEngineHost(
     {
         var text = model.Network.Config.Text;
         var defaults = new EngineOptions();
-        var elementBytes = model.Network.Dtype == TorchSharp.torch.ScalarType.Float32 ? 4L : 2L;
-        var blockBytes = 2L * text.Layers * text.KvHeads * text.HeadDim * elementBytes * defaults.BlockSize;
+        var blockBytes = KvCache.BytesPerBlock(text, defaults.BlockSize, model.Network.Dtype);
         var context = (text.MaxPositions + defaults.BlockSize - 1) / defaults.BlockSize;
         var blocks = (int)Math.Clamp(options.KvBytes / blockBytes, context + 8, 65_536);
-        var imageTokens = Math.Max(defaults.ImageCacheTokens, 4 * model.Card.MaxImageTokens);
-        return new EngineOptions { KvBlocks = blocks, ImageCacheTokens = imageTokens };
+        var imageTokens = Math.Max(defaults.ImageCacheTokens, 4L * model.Card.MaxImageTokens);
+        return new EngineOptions { KvBlocks = blocks, ImageCacheTokens = (int)Math.Min(imageTokens, int.MaxValue) };
     }
 
     [LoggerMessage(LogLevel.Information, "Serving {Model}: {Parameters} parameters in {Precision}, loaded in {Elapsed}")]
