@@ -143,8 +143,14 @@ internal sealed partial class Scheduler
             head = Waiting.Next();
         }
 
-        if (head is null || (_running.Count < options.MaxRunningSequences
-            && BlocksFor(head.Length) + options.ReservedBlocks(allocator.Total) <= allocator.Available))
+        if (head is null)
+        {
+            return;
+        }
+
+        // Blocks that others hold cost nothing; kept ones are among the available.
+        var needed = BlocksFor(head.Length) - prefixes.CountHeld(head.Keys.First((head.Length - 1) / options.BlockSize, head.Tokens, head.Images));
+        if (_running.Count < options.MaxRunningSequences && needed + options.ReservedBlocks(allocator.Total) <= allocator.Available)
         {
             return;
         }

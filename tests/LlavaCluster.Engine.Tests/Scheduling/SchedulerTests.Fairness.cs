@@ -79,6 +79,19 @@ public sealed partial class SchedulerTests
     }
 
     [Fact]
+    public void Plan_UrgentOneWhosePrefixOthersHold_PreemptsNobodyForBlocksItDoesNotNeed()
+    {
+        _options.MaxTokensPerStep = 400;
+        AddAlike("a", 200, RequestPriority.Background);
+        Add("a", 160, RequestPriority.Background);
+        Step();
+        var urgent = AddAlike("a", 201);
+        var plan = _scheduler.Plan();
+        Assert.Empty(plan.Preempted);
+        Assert.Contains(new StepRow(urgent, 200, 1), plan.Rows);
+    }
+
+    [Fact]
     public void Plan_LongWaitingBackground_IsPromotedAndNotStarved()
     {
         _options.MaxRunningSequences = 1;

@@ -129,10 +129,13 @@ public sealed partial class SchedulerTests
         Add(tenant, tokens + 2, [new ImageSpan(Key(key), 1, tokens)], RequestPriority.Interactive, 1);
 
     /// <summary>One whose prompt begins like every other's made here.</summary>
-    private Sequence AddAlike(string tenant, int tokens)
+    private Sequence AddAlike(string tenant, int tokens, RequestPriority priority = RequestPriority.Interactive)
     {
+        var made = _made;
         _made = 0;
-        return Add(tenant, tokens);
+        var sequence = Add(tenant, tokens, priority);
+        _made = made + 1;
+        return sequence;
     }
 
     private Sequence Add(string tenant, int tokens, ImageSpan[] images, RequestPriority priority, double weight)
