@@ -5,7 +5,7 @@ public enum EngineHealth
 {
     Ready,
 
-    /// <summary>A step has taken longer than <see cref="EngineOptions.StepTimeout"/>; Ready again once it ends.</summary>
+    /// <summary>A step has not begun or ended within <see cref="EngineOptions.StepTimeout"/>; Ready again once it ends.</summary>
     Hung,
 
     /// <summary>The device fails every request; only a restart helps.</summary>

@@ -1,3 +1,5 @@
+using LlavaCluster.Model.Text;
+
 namespace LlavaCluster.Engine;
 
 /// <summary>What the engine must know of the model it runs.</summary>
@@ -30,7 +32,12 @@ public sealed record EngineModel
 
 /// <param name="Utf8">Possibly a part of a character; empty for ids that are no text.</param>
 /// <param name="LosesFirstSpace">Its leading space vanishes where the token comes first in an answer.</param>
-public readonly record struct TokenText(ReadOnlyMemory<byte> Utf8, bool LosesFirstSpace);
+public readonly record struct TokenText(ReadOnlyMemory<byte> Utf8, bool LosesFirstSpace)
+{
+    /// <summary>What every row of a model's output adds to an answer, as its own tokenizer decodes it; rows beyond the tokenizer add nothing.</summary>
+    public static IReadOnlyList<TokenText> Of(TextCodec codec, int rows) =>
+        [.. Enumerable.Range(0, rows).Select(id => new TokenText(codec.Bytes(id), codec.LosesFirstSpace(id)))];
+}
 
 /// <summary>Turns one answer's tokens into text, piece by piece. What it gives depends on the tokens so far alone. One thread at a time.</summary>
 public interface ITextDecoder

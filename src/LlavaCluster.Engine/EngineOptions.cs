@@ -24,6 +24,9 @@ public sealed class EngineOptions
     /// <summary>Images whose pixels are decoded at the same time for this engine. Default 4.</summary>
     public int MaxImageLoads { get; set; } = 4;
 
+    /// <summary>Loading one image's pixels is cancelled after this long and fails the requests that need it. Default 30 s.</summary>
+    public TimeSpan ImageLoadTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Choices that may wait before requests are rejected. Default 256.</summary>
     public int MaxWaitingSequences { get; set; } = 256;
 
@@ -87,7 +90,7 @@ public sealed class EngineOptions
 
         foreach (var (name, value) in new[]
         {
-            (nameof(PriorityAging), PriorityAging), (nameof(StepTimeout), StepTimeout), (nameof(UnreadTimeout), UnreadTimeout),
+            (nameof(PriorityAging), PriorityAging), (nameof(StepTimeout), StepTimeout), (nameof(UnreadTimeout), UnreadTimeout), (nameof(ImageLoadTimeout), ImageLoadTimeout),
         })
         {
             if (value <= TimeSpan.Zero)

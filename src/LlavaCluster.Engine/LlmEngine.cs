@@ -26,7 +26,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
     private readonly RequestFactory _factory;
     private readonly EngineCore _core;
     private readonly Watchdog _watchdog;
-    private readonly ConcurrentQueue<LiveRequest> _inbox = [];
+    private readonly Inbox _inbox;
     private readonly ConcurrentQueue<Action<EngineCore>> _commands = [];
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stop = new();
@@ -34,10 +34,8 @@ public sealed partial class LlmEngine : IAsyncDisposable
     private readonly ITimer _recheck;
     private readonly Func<StepOutcome> _turn;
     private readonly Task _loop;
-    private readonly Lock _admission = new();
-    private int _inboxSequences;
-    private long _inboxTokens;
-    private volatile bool _accepting = true;
+    private CancellationTokenSource _hang = new();
+    private int _disposed;
 
     /// <summary>For the factory and for tests with their own runner, which the engine disposes on the device thread.</summary>
     internal LlmEngine(
@@ -51,7 +49,8 @@ public sealed partial class LlmEngine : IAsyncDisposable
         (_options, _device, _runner, _time, _instruments, _logger) = (options, device, runner, time, instruments, logger);
         _factory = new RequestFactory(model, options, time);
         _core = new EngineCore(model, options, runner, time, instruments, logger, Wake);
-        _watchdog = new Watchdog(options.StepTimeout, time, hung => LogHung(logger, hung.TotalSeconds));
+        _inbox = new Inbox(options, _core);
+        _watchdog = new Watchdog(options.StepTimeout, time, OnHung);
         _recheck = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _turn = RunTurn;
         instruments.Observe(GetStatus);
@@ -96,8 +95,9 @@ public sealed partial class LlmEngine : IAsyncDisposable
     {
         Health = Health,
         Running = _core.Scheduler.Running.Count,
-        Waiting = _core.Scheduler.Waiting.Count + _inboxSequences,
-        WaitingTokens = _core.Scheduler.Waiting.Tokens + _inboxTokens,
+        Waiting = _core.Scheduler.Waiting.Count + _inbox.Sequences,
+        WaitingTokens = _core.Scheduler.Waiting.Tokens + _inbox.Tokens,
+        BlockSize = _options.BlockSize,
         FreeBlocks = _core.Blocks.Available,
         TotalBlocks = _core.Blocks.Total,
         ImageTokensCached = _core.Features.UsedTokens,
@@ -105,6 +105,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
         Steps = _core.Steps,
         ComputedTokens = _core.ComputedTokens,
         GeneratedTokens = _core.GeneratedTokens,
+        TokensPerSecond = _core.TokensPerSecond,
         Preemptions = _core.Scheduler.Preemptions,
         PrefixQueries = _core.Scheduler.PrefixQueries,
         PrefixHits = _core.Scheduler.PrefixHits,
@@ -118,17 +119,15 @@ public sealed partial class LlmEngine : IAsyncDisposable
         var done = new TaskCompletionSource<(int, int)>(TaskCreationOptions.RunContinuationsAsynchronously);
         _commands.Enqueue(core => done.TrySetResult(core.Erase(tenant)));
         Wake();
-        return await done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        // An engine that has stopped has nothing left to erase, and nobody who would answer.
+        await Task.WhenAny(done.Task, _loop).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return done.Task.IsCompletedSuccessfully ? await done.Task.ConfigureAwait(false) : (0, 0);
     }
 
     /// <summary>Refuses new requests and returns when the last accepted one has ended.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken = default)
     {
-        lock (_admission)
-        {
-            _accepting = false;
-        }
-
+        _inbox.Close();
         Wake();
         await _drained.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -136,17 +135,13 @@ public sealed partial class LlmEngine : IAsyncDisposable
     /// <summary>Ends what still runs with <see cref="FailureKind.EngineStopped"/>, frees the device memory and stops.</summary>
     public async ValueTask DisposeAsync()
     {
-        lock (_admission)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
         {
-            if (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-
-            _accepting = false;
-            _stop.Cancel();
+            return;
         }
 
+        _inbox.Close();
+        await _stop.CancelAsync().ConfigureAwait(false);
         Wake();
         await _loop.ConfigureAwait(false);
         await _core.Pixels.StopAsync().ConfigureAwait(false);
@@ -157,6 +152,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
 
     private Submission Admit(EngineRequest request, CancellationToken cancellationToken)
     {
+        var hang = Volatile.Read(ref _hang);
         if (Health is not EngineHealth.Ready and var health)
         {
             return new Submission.Rejected(RejectionReason.Unavailable, $"The engine is {health}.");
@@ -168,56 +164,36 @@ public sealed partial class LlmEngine : IAsyncDisposable
             return rejection!;
         }
 
-        lock (_admission)
+        live.Listen(cancellationToken, hang.Token, Wake);
+        rejection = _inbox.TryAdd(live);
+        if (rejection is not null)
         {
-            rejection = _accepting ? Overload(live) : new Submission.Rejected(RejectionReason.Unavailable, "The engine is draining.");
-            if (rejection is not null)
-            {
-                return rejection;
-            }
-
-            live.Registration = cancellationToken.UnsafeRegister(
-                static state =>
-                {
-                    var (engine, request) = ((LlmEngine, LiveRequest))state!;
-                    request.Cancel();
-                    engine.Wake();
-                },
-                (this, live));
-            _inboxSequences += live.Choices.Length;
-            _inboxTokens += live.WaitingTokens;
-            _inbox.Enqueue(live);
+            live.StopListening();
+            return rejection;
         }
 
         Wake();
         return new Submission.Accepted(live.Updates);
     }
 
-    private Submission.Rejected? Overload(LiveRequest live)
-    {
-        var waiting = _core.Scheduler.Waiting;
-        var sequences = waiting.Count + _inboxSequences;
-        var tokens = waiting.Tokens + _inboxTokens;
-        var (what, most, was) = sequences + live.Choices.Length > _options.MaxWaitingSequences ? ("choices", _options.MaxWaitingSequences, sequences)
-            : sequences > 0 && tokens + live.WaitingTokens > _options.MaxWaitingTokens ? ("tokens", _options.MaxWaitingTokens, tokens)
-            : (null, 0, 0);
-        if (what is null)
-        {
-            return null;
-        }
-
-        var seconds = _core.TokensPerSecond > 0 ? Math.Clamp(tokens / _core.TokensPerSecond, 1, 60) : 1;
-        return new Submission.Rejected(RejectionReason.Overloaded, $"At most {most} {what} may wait; {was} do.", TimeSpan.FromSeconds(seconds));
-    }
-
     private void Wake() => _wake.Writer.TryWrite(true);
+
+    /// <summary>Runs on a timer's thread.</summary>
+    private void OnHung(TimeSpan elapsed)
+    {
+        LogHung(_logger, elapsed.TotalSeconds);
+        // Not disposed: a submission may be about to take its token.
+        Interlocked.Exchange(ref _hang, new CancellationTokenSource()).Cancel();
+    }
 
     private async Task LoopAsync()
     {
         while (!_stop.IsCancellationRequested)
         {
+            // Also watched while the device thread is busy with other work: to a request it is the same.
+            _watchdog.Begin();
             var outcome = await _device.RunAsync(_turn).ConfigureAwait(false);
-            if (outcome == StepOutcome.Idle && !_accepting && _inbox.IsEmpty)
+            if (outcome == StepOutcome.Idle && _inbox is { IsClosed: true, Sequences: 0 })
             {
                 _drained.TrySetResult();
             }
@@ -233,32 +209,35 @@ public sealed partial class LlmEngine : IAsyncDisposable
         _drained.TrySetResult();
     }
 
-    /// <summary>Runs on the device thread.</summary>
+    /// <summary>Runs on the device thread: at least one step, and more while nobody else waits for it.</summary>
     private StepOutcome RunTurn()
     {
-        var outcome = StepOutcome.Worked;
-        for (var i = 0; i < StepsPerTurn && outcome == StepOutcome.Worked && !_device.HasWaiting && !_stop.IsCancellationRequested; i++)
+        StepOutcome outcome;
+        var steps = 0;
+        do
         {
             _watchdog.Begin();
-            try
-            {
-                TakeIn();
-                outcome = _core.Step();
-            }
-            catch (Exception exception)
-            {
-                // A broken invariant of the engine itself: every request is told, and readiness goes away.
-                LogBroken(_logger, exception);
-                _core.Abandon();
-                outcome = StepOutcome.Idle;
-            }
-            finally
-            {
-                _watchdog.End();
-            }
+            outcome = RunStep();
         }
-
+        while (outcome == StepOutcome.Worked && ++steps < StepsPerTurn && !_device.HasWaiting && !_stop.IsCancellationRequested);
+        _watchdog.End();
         return outcome;
+    }
+
+    private StepOutcome RunStep()
+    {
+        try
+        {
+            TakeIn();
+            return _core.Step();
+        }
+        catch (Exception exception)
+        {
+            // A broken invariant of the engine itself: every request is told, and readiness goes away.
+            LogBroken(_logger, exception);
+            _core.Abandon();
+            return StepOutcome.Idle;
+        }
     }
 
     private void TakeIn()
@@ -268,15 +247,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
             command(_core);
         }
 
-        while (_inbox.TryDequeue(out var live))
-        {
-            _core.Accept(live);
-            lock (_admission)
-            {
-                _inboxSequences -= live.Choices.Length;
-                _inboxTokens -= live.WaitingTokens;
-            }
-        }
+        _inbox.HandOver();
     }
 
     private void Stop()
@@ -286,7 +257,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
         _runner.Dispose();
     }
 
-    [LoggerMessage(LogLevel.Critical, "A step has been running for {Seconds} s; the engine is no longer ready.")]
+    [LoggerMessage(LogLevel.Critical, "A step has not ended for {Seconds} s; its requests are ended for another worker, and the engine is not ready until it does.")]
     private static partial void LogHung(ILogger logger, double seconds);
 
     [LoggerMessage(LogLevel.Critical, "The engine's own state is broken; it fails its requests and is no longer ready.")]

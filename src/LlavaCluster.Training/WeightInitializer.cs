@@ -31,7 +31,7 @@ public sealed class WeightInitializer(LlavaConfig config, int seed, Device devic
 
         using var scope = NewDisposeScope();
         using var generator = new Generator(SeedFor(name), new Device(DeviceType.CPU));
-        var drawn = randn(shape, ScalarType.Float32, generator: generator) * Deviation(name, shape);
+        var drawn = randn(shape, ScalarType.Float32, generator: generator).Times(Deviation(name, shape));
         return drawn.to(device).MoveToOuterDisposeScope();
     }
 

@@ -65,8 +65,9 @@ internal sealed partial class LoadReporter(
         {
             await agents.At(address).ReportAsync(load, epoch).WaitAsync(options.ReportEvery * 4, time);
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception)
         {
+            // Also a cancelled call, which is how Orleans ends one to a silo that is dying: it must not end the reporting.
             LogUntold(address, exception.Message); // a silo without an agent, or one that is going
         }
     }

@@ -83,6 +83,20 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Status_AfterWork_TellsTheSpeedAndTheSpace()
+    {
+        var host = await StartAsync("a_llava15", "bare");
+        await CollectAsync(host, await RequestAsync("a_llava15", Prompts("a_llava15")[1]));
+        await host.DrainAsync(TestContext.Current.CancellationToken);
+
+        var status = host.Status;
+
+        Assert.True(status is { Ready: true, Device: "cpu", TokensPerSecond: > 0 });
+        Assert.Equal(status.TotalKvTokens, status.FreeKvTokens);
+        Assert.InRange(status.TotalKvTokens, 1024, long.MaxValue);
+    }
+
+    [Fact]
     public async Task Generate_OfAPromptOverTheContext_NamesBoundAndValue()
     {
         var host = await StartAsync("a_llava15", "bare");

@@ -38,6 +38,23 @@ internal sealed class PrefixCache
         return matched;
     }
 
+    /// <summary>How many blocks of the longest cached run of <paramref name="keys"/> somebody holds.</summary>
+    public int CountHeld(ReadOnlySpan<CacheKey> keys)
+    {
+        var held = 0;
+        foreach (var key in keys)
+        {
+            if (!_blocks.TryGetValue(key, out var block))
+            {
+                break;
+            }
+
+            held += _allocator.ReferencesOf(block) > 0 ? 1 : 0;
+        }
+
+        return held;
+    }
+
     /// <summary>Makes a held, fully computed block findable. Where another block already has this key nothing changes.</summary>
     /// <param name="owner">The tenant whose erasure removes it.</param>
     public void Insert(CacheKey key, int block, string owner)

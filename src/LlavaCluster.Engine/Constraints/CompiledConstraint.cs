@@ -21,7 +21,7 @@ internal sealed class CompiledConstraint
     }
 
     /// <summary>A new answer, before its first token.</summary>
-    public ITokenConstraint Begin() => new TokenConstraint(this);
+    public TokenConstraint Begin() => new(this);
 
     internal AutomatonState Start => _automaton.Start;
 
@@ -41,10 +41,10 @@ internal sealed class CompiledConstraint
     }
 
     /// <summary>Tokens that may follow a state, worked out once per state.</summary>
-    internal TokenMask MaskOf(AutomatonState state, bool isFirst) =>
+    internal ulong[] MaskOf(AutomatonState state, bool isFirst) =>
         isFirst ? state.FirstMask ??= Walk(state, _vocabulary.FirstTrie, _vocabulary.Vanishing) : state.Mask ??= Walk(state, _vocabulary.Trie, []);
 
-    private TokenMask Walk(AutomatonState state, TokenTrie trie, ReadOnlySpan<int> always)
+    private ulong[] Walk(AutomatonState state, TokenTrie trie, ReadOnlySpan<int> always)
     {
         var words = new ulong[_vocabulary.MaskWords];
         Allow(words, always);
@@ -75,7 +75,8 @@ internal sealed class CompiledConstraint
             node++;
         }
 
-        return new TokenMask(words);
+        _automaton.Keep(words.Length * sizeof(ulong));
+        return words;
     }
 
     private static void Allow(ulong[] words, ReadOnlySpan<int> ids)

@@ -42,9 +42,12 @@ internal static class ConstraintLimits
     /// <summary>Readings of the text so far that may be open at once.</summary>
     public const int MaxConfigurations = 4096;
 
-    /// <summary>States remembered by one automaton; beyond it the memory starts anew.</summary>
-    public const int MaxStates = 16_384;
+    /// <summary>Memory of one automaton's states and masks, in readings of 16 bytes; beyond it the memory starts anew.</summary>
+    public const int MaxRemembered = 1 << 18;
 
-    /// <summary>Readings looked at to make one mask.</summary>
-    public const long MaxMaskWork = 20_000_000;
+    /// <summary>Readings looked at to make one mask, on the device thread: about a tenth of a second, where JSON takes some milliseconds.</summary>
+    public const long MaxMaskWork = 1_000_000;
+
+    /// <summary>Comparisons of values to show that the branches of a oneOf exclude each other.</summary>
+    public const int MaxComparisons = 1_000_000;
 }

@@ -2,23 +2,25 @@ using LlavaCluster.Engine.Constraints.Automata;
 
 namespace LlavaCluster.Engine.Constraints;
 
-/// <summary>One answer under a <see cref="CompiledConstraint"/>.</summary>
-internal sealed class TokenConstraint(CompiledConstraint compiled) : ITokenConstraint
+/// <summary>
+/// What one answer may go on with. Its state is a function of the ids it was advanced by, so a resumed answer is brought back by advancing
+/// a new one by the journaled ids. One answer, one thread at a time.
+/// </summary>
+internal sealed class TokenConstraint(CompiledConstraint compiled)
 {
     private AutomatonState _state = compiled.Start;
     private bool _isFirst = true;
     private bool _hasEnded;
 
-    public ReadOnlySpan<ulong> Allowed => Mask.Words;
+    /// <summary>Bit i % 64 of word i / 64 tells whether token i may come next. End-of-sequence ids are allowed exactly when <see cref="IsComplete"/>.</summary>
+    /// <exception cref="ConstraintLimitException">The constraint costs too much; the answer must fail.</exception>
+    public ReadOnlySpan<ulong> Allowed => _hasEnded ? [0UL] : compiled.MaskOf(_state, _isFirst);
 
+    /// <summary>Whether the text so far satisfies the constraint.</summary>
     public bool IsComplete => _hasEnded || _state.IsAccepting;
 
-    public int? ForcedToken => Mask.Count == 1 ? Mask.First : null;
-
-    private TokenMask Mask => _hasEnded ? Nothing : compiled.MaskOf(_state, _isFirst);
-
-    private static TokenMask Nothing { get; } = new([0]);
-
+    /// <summary>Takes the next token of the answer.</summary>
+    /// <returns>False, and nothing changes, when it is not allowed.</returns>
     public bool Advance(int id)
     {
         if (_hasEnded)

@@ -1,6 +1,5 @@
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Generation;
-using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 using Microsoft.Extensions.Logging;
 
@@ -24,51 +23,41 @@ internal enum StepOutcome
 /// </summary>
 internal sealed partial class EngineCore
 {
-    // After so many steps in a row in which nothing could be computed, the device is taken for lost.
-    private const int FruitlessLimit = 3;
-
-    private readonly EngineOptions _options;
     private readonly TimeProvider _time;
     private readonly EngineInstruments _instruments;
     private readonly ILogger _logger;
-    private readonly BlockAllocator _allocator;
     private readonly PrefixCache _prefixes;
-    private readonly ImageFeatureCache _features;
-    private readonly KeyHasher _hasher = new();
-    private readonly PixelPool _pixels;
-    private readonly Scheduler _scheduler;
+    private readonly LiveRequests _requests;
     private readonly StepExecutor _executor;
     private readonly TokenPublisher _publisher;
-    private readonly List<LiveRequest> _live = [];
     private readonly Action<CacheKey, Exception> _loadFailed;
-    private int _fruitless;
 
     public EngineCore(
         EngineModel model, EngineOptions options, IModelRunner runner, TimeProvider time, EngineInstruments instruments, ILogger logger, Action wake)
     {
-        _options = options;
         _time = time;
         _instruments = instruments;
         _logger = logger;
-        _allocator = new BlockAllocator(options.KvBlocks);
-        _prefixes = new PrefixCache(_allocator);
-        _features = new ImageFeatureCache(options.ImageCacheTokens);
-        _pixels = new PixelPool(options, wake);
-        _scheduler = new Scheduler(options, _allocator, _prefixes, _features, _pixels, time);
-        _executor = new StepExecutor(runner, _pixels, model.VocabularySize);
+        Blocks = new BlockAllocator(options.KvBlocks);
+        _prefixes = new PrefixCache(Blocks);
+        Features = new ImageFeatureCache(options.ImageCacheTokens);
+        Pixels = new PixelPool(options, time, wake);
+        Scheduler = new Scheduler(options, Blocks, _prefixes, Features, Pixels, time);
+        _requests = new LiveRequests(options, Blocks, Features, Scheduler, Pixels, time, instruments, logger);
+        _executor = new StepExecutor(runner, Pixels, model.VocabularySize);
         _publisher = new TokenPublisher(model, instruments, time);
-        _loadFailed = OnLoadFailed;
+        _loadFailed = _requests.OnLoadFailed;
     }
 
-    public IReadOnlyList<LiveRequest> Live => _live;
+    public IReadOnlyList<LiveRequest> Live => _requests.All;
 
-    public Scheduler Scheduler => _scheduler;
+    public Scheduler Scheduler { get; }
 
-    public BlockAllocator Blocks => _allocator;
+    public BlockAllocator Blocks { get; }
 
-    public ImageFeatureCache Features => _features;
+    public ImageFeatureCache Features { get; }
 
-    public PixelPool Pixels => _pixels;
+    public PixelPool Pixels { get; }
 
     public long Steps { get; private set; }
 
@@ -84,52 +73,35 @@ internal sealed partial class EngineCore
 
     public void Accept(LiveRequest request)
     {
-        if (request.AllFinished)
+        if (IsFaulted)
         {
-            // A resumed answer that was already complete.
-            request.PublishReplayedEnds();
+            request.EndAll(FinishReason.Failed, new RequestFailure(FailureKind.DeviceFault, "The device fails every request."));
             return;
         }
 
-        _live.Add(request);
-        foreach (var (key, image) in request.Images)
-        {
-            _pixels.Add(key, image, _features.Contains(key));
-        }
-
-        for (var i = 0; i < request.Choices.Length; i++)
-        {
-            var choice = request.Choices[i];
-            if (choice.Finish is null)
-            {
-                choice.Sequence = new Sequence(request.Specs[i], _allocator, _hasher, _options.BlockSize, choice);
-                _scheduler.Add(choice.Sequence);
-            }
-        }
-
-        request.PublishReplayedEnds();
+        _requests.Add(request);
     }
 
     public StepOutcome Step()
     {
         var started = _time.GetTimestamp();
-        _pixels.Collect(_loadFailed);
-        DropEnded(started);
-        var plan = _scheduler.Plan();
+        Pixels.Collect(_loadFailed);
+        _requests.DropEnded(started);
+        var plan = Scheduler.Plan();
         foreach (var sequence in plan.Expired)
         {
-            Fail(OwnerOf(sequence), FailureKind.DeadlineExceeded, "The deadline passed before the answer was complete.");
+            _requests.Fail(LiveRequests.OwnerOf(sequence), FailureKind.DeadlineExceeded, "The deadline passed before the answer was complete.");
         }
 
-        _pixels.Start(plan.WantedPixels);
+        Pixels.Start(plan.WantedPixels);
         if (plan.Preempted.Count > 0)
         {
-            LogPreempted(_logger, plan.Preempted.Count, _allocator.Available);
+            LogPreempted(_logger, plan.Preempted.Count, Blocks.Available);
         }
 
         if (!plan.HasWork && plan.DroppedSlots.Count == 0 && plan.Preempted.Count == 0)
         {
-            return _live.Count == 0 ? StepOutcome.Idle : StepOutcome.Stalled;
+            return Live.Count == 0 ? StepOutcome.Idle : StepOutcome.Stalled;
         }
 
         _executor.Execute(plan);
@@ -140,71 +112,17 @@ internal sealed partial class EngineCore
     }
 
     /// <summary>Ends every request with the same failure.</summary>
-    public void FailAll(FailureKind kind, string message)
-    {
-        while (_live.Count > 0)
-        {
-            Fail(_live[^1], kind, message);
-        }
-    }
+    public void FailAll(FailureKind kind, string message) => _requests.FailAll(kind, message);
 
     /// <summary>The engine's state cannot be trusted any more.</summary>
     public void Abandon()
     {
         IsFaulted = true;
-        foreach (var request in _live)
-        {
-            request.EndAll(FinishReason.Failed, new RequestFailure(FailureKind.DeviceFault, "The engine failed."));
-        }
-
-        _live.Clear();
+        _requests.Abandon();
     }
 
     /// <summary>Makes everything cached for a tenant unfindable; returns how many blocks and images there were.</summary>
-    public (int Blocks, int Images) Erase(string tenant) => (_prefixes.RemoveOwnedBy(tenant), _features.RemoveOwnedBy(tenant));
-
-    private static LiveRequest OwnerOf(Sequence sequence) => ((Choice)sequence.Tag!).Owner!;
-
-    /// <summary>Lets go of cancelled requests, and pauses and resumes those whose stream is full.</summary>
-    private void DropEnded(long now)
-    {
-        for (var i = _live.Count - 1; i >= 0; i--)
-        {
-            var request = _live[i];
-            if (request.IsCancelled)
-            {
-                request.EndAll(FinishReason.Cancelled, null);
-                Detach(request, "cancelled");
-            }
-            else if (request.Unread < _options.UpdateBuffer)
-            {
-                if (request.FullSince is not null)
-                {
-                    Pause(request, null);
-                }
-            }
-            else if (request.FullSince is not { } since)
-            {
-                Pause(request, now);
-            }
-            else if (_time.GetElapsedTime(since, now) >= _options.UnreadTimeout)
-            {
-                Fail(request, FailureKind.Unread, $"No update was read for {_options.UnreadTimeout.TotalSeconds} s.");
-            }
-        }
-    }
-
-    private static void Pause(LiveRequest request, long? since)
-    {
-        request.FullSince = since;
-        foreach (var choice in request.Choices)
-        {
-            if (choice.Sequence is { } sequence)
-            {
-                sequence.Paused = since is not null;
-            }
-        }
-    }
+    public (int Blocks, int Images) Erase(string tenant) => (_prefixes.RemoveOwnedBy(tenant), Features.RemoveOwnedBy(tenant));
 
     private void SettleImages(StepPlan plan)
     {
@@ -212,12 +130,12 @@ internal sealed partial class EngineCore
         {
             if (_executor.FailedSlots.ContainsKey(encode.Slot))
             {
-                _features.MarkFailed(encode.Slot);
+                Features.MarkFailed(encode.Slot);
             }
             else
             {
-                _features.MarkReady(encode.Slot);
-                _pixels.Encoded(encode.Key);
+                Features.MarkReady(encode.Slot);
+                Pixels.Encoded(encode.Key);
             }
         }
     }
@@ -229,7 +147,7 @@ internal sealed partial class EngineCore
         {
             var row = plan.Rows[i];
             var result = _executor.Results[i];
-            var request = OwnerOf(row.Sequence);
+            var request = LiveRequests.OwnerOf(row.Sequence);
             if (result.Fault is not null)
             {
                 failed++;
@@ -237,7 +155,7 @@ internal sealed partial class EngineCore
             else if (!request.IsDone)
             {
                 var samples = row.Samples;
-                _scheduler.Commit(row);
+                Scheduler.Commit(row);
                 if (samples)
                 {
                     generated++;
@@ -250,54 +168,55 @@ internal sealed partial class EngineCore
         {
             FailRows(plan, failed);
         }
-        else if (plan.Rows.Count > 0)
-        {
-            _fruitless = 0;
-        }
 
         return generated;
     }
 
     private void FailRows(StepPlan plan, int failed)
     {
-        var repeated = _fruitless > 0;
-        var fruitless = failed == plan.Rows.Count && _executor.FailedSlots.Count == 0;
-        _fruitless = fruitless ? _fruitless + 1 : 0;
-        IsFaulted |= _fruitless >= FruitlessLimit;
+        // Where anything came out, the device works and the fault is the rows' own. Otherwise it is asked, for a lost device and a poisoned request look alike.
+        var nothingCameOut = failed == plan.Rows.Count && _executor.FailedSlots.Count == plan.Encodes.Count;
+        IsFaulted = nothingCameOut && !_executor.DeviceAnswers();
         for (var i = 0; i < plan.Rows.Count; i++)
         {
             if (_executor.Results[i].Fault is { } fault)
             {
-                var request = OwnerOf(plan.Rows[i].Sequence);
-                LogFault(_logger, fault, request.Request.Id);
-                var kind = _executor.FailedSlots.ContainsValue(fault) ? FailureKind.Image
-                    : fruitless && (failed > 1 || repeated) ? FailureKind.DeviceFault
-                    : FailureKind.Poisoned;
-                Fail(request, kind, $"The model could not compute this request ({fault.GetType().Name}).");
+                var kind = IsFaulted ? FailureKind.DeviceFault : _executor.FailedSlots.ContainsValue(fault) ? FailureKind.Image : FailureKind.Poisoned;
+                _requests.Fail(LiveRequests.OwnerOf(plan.Rows[i].Sequence), kind, "The model could not compute this request", fault);
             }
         }
 
         if (IsFaulted)
         {
-            FailAll(FailureKind.DeviceFault, "The device fails every request.");
+            _requests.FailAll(FailureKind.DeviceFault, "The device fails every request.");
         }
     }
 
     private void Publish(LiveRequest request, Sequence sequence, RowResult result)
     {
         var choice = (Choice)sequence.Tag!;
-        var failure = _publisher.Publish(request, choice, _executor.LogitsOf(result));
-        if (failure is { } kind)
+        try
         {
-            Fail(request, kind, kind == FailureKind.NotFinite ? "The model's scores were not finite." : "The constraint leaves no token or costs too much.");
+            if (_publisher.Publish(request, choice, _executor.LogitsOf(result)) is { } failure)
+            {
+                _requests.Fail(request, failure.Kind, failure.Message);
+                return;
+            }
         }
-        else if (request.IsDone)
+        catch (Exception fault)
         {
-            Detach(request, "finished");
+            // The edge of fault isolation: a constraint or a decoder that throws fails its own request.
+            _requests.Fail(request, FailureKind.Poisoned, "The answer's next token could not be drawn", fault);
+            return;
+        }
+
+        if (request.IsDone)
+        {
+            _requests.Finish(request);
         }
         else if (choice.Finish is not null)
         {
-            _scheduler.Remove(sequence);
+            Scheduler.Remove(sequence);
         }
     }
 
@@ -314,51 +233,6 @@ internal sealed partial class EngineCore
         _instruments.OnStep(elapsed, plan.Tokens, generated, plan.Preempted.Count);
     }
 
-    private void OnLoadFailed(CacheKey key, Exception error)
-    {
-        var message = error is ImageRefusedException ? error.Message : $"The pixels of an image could not be had ({error.GetType().Name}).";
-        for (var i = _live.Count - 1; i >= 0; i--)
-        {
-            if (_live[i].Images.Any(image => image.Key == key))
-            {
-                LogFault(_logger, error, _live[i].Request.Id);
-                Fail(_live[i], FailureKind.Image, message);
-            }
-        }
-    }
-
-    private void Fail(LiveRequest request, FailureKind kind, string message)
-    {
-        if (!request.IsDone)
-        {
-            request.EndAll(FinishReason.Failed, new RequestFailure(kind, message));
-            Detach(request, kind.ToString());
-        }
-    }
-
-    /// <summary>Gives back everything a finished request holds.</summary>
-    private void Detach(LiveRequest request, string outcome)
-    {
-        _live.Remove(request);
-        foreach (var choice in request.Choices)
-        {
-            if (choice.Sequence is { } sequence)
-            {
-                _scheduler.Remove(sequence);
-            }
-        }
-
-        foreach (var (key, _) in request.Images)
-        {
-            _pixels.Remove(key);
-        }
-
-        _instruments.OnFinished(_time.GetElapsedTime(request.SubmittedAt), request.Usage(), outcome);
-    }
-
     [LoggerMessage(LogLevel.Debug, "Preempted {Sequences} sequences; {Blocks} blocks are available.")]
     private static partial void LogPreempted(ILogger logger, int sequences, int blocks);
-
-    [LoggerMessage(LogLevel.Error, "Request {RequestId} failed.")]
-    private static partial void LogFault(ILogger logger, Exception exception, string requestId);
 }

@@ -16,6 +16,9 @@ internal interface IModelRunner : IDisposable
     /// logits are written to <paramref name="logits"/>, vocabulary floats each. May be repeated after a failure, with fewer rows.
     /// </summary>
     void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits);
+
+    /// <summary>Computes something small that concerns no request; throws where the device is lost.</summary>
+    void Probe();
 }
 
 /// <summary>An image to encode: its description, its normalised pixels [tiles, 3, size, size], and where its features go.</summary>

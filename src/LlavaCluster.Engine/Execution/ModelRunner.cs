@@ -82,6 +82,13 @@ internal sealed class ModelRunner : IModelRunner
         MemoryMarshal.Cast<byte, float>(scores.bytes).CopyTo(logits);
     }
 
+    public void Probe()
+    {
+        using var mode = inference_mode();
+        using var scope = NewDisposeScope();
+        _ = _network.Logits(_network.Embed(tensor(new long[] { 0 }, device: _network.Device))).cpu();
+    }
+
     public void Dispose()
     {
         foreach (var features in _features.Values)

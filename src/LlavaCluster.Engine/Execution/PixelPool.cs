@@ -8,14 +8,14 @@ namespace LlavaCluster.Engine.Execution;
 /// Fetches the pixels of images that wait to be encoded, off the device thread, at most so many at once, and holds at most a few of them. Requests about the same
 /// picture share one entry. All members belong to the engine's thread; only finished loads come in from others.
 /// </summary>
-internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSource
+internal sealed class PixelPool(EngineOptions options, TimeProvider time, Action wake) : IPixelSource
 {
     private const int HeldPerLoad = 4;
 
     private readonly Dictionary<CacheKey, Entry> _entries = [];
-    private readonly Queue<CacheKey> _prefetch = [];
+    private readonly LinkedList<Entry> _prefetch = [];
     private readonly Dictionary<Entry, Task> _loads = [];
-    private readonly ConcurrentQueue<(CacheKey Key, Entry Entry, float[]? Pixels, Exception? Error)> _finished = [];
+    private readonly ConcurrentQueue<(Entry Entry, float[]? Pixels, Exception? Error)> _finished = [];
     private readonly CancellationTokenSource _stop = new();
     private int _ready;
 
@@ -28,25 +28,27 @@ internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSour
     {
         if (!_entries.TryGetValue(key, out var entry))
         {
-            entry = new Entry(image);
+            entry = new Entry(key, image);
             _entries.Add(key, entry);
             if (!encoded)
             {
-                _prefetch.Enqueue(key);
+                entry.Prefetch = _prefetch.AddLast(entry);
             }
         }
 
         entry.Users++;
     }
 
-    /// <summary>A request that needed this image is over.</summary>
+    /// <summary>A request that needed this image is over; the last one's end cancels the load.</summary>
     public void Remove(CacheKey key)
     {
         var entry = _entries[key];
         if (--entry.Users == 0)
         {
             SetPixels(entry, null);
+            LeavePrefetch(entry);
             _entries.Remove(key);
+            entry.Unneeded.Cancel();
         }
     }
 
@@ -66,17 +68,23 @@ internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSour
         }
     }
 
-    /// <summary>Starts loads: what the scheduler wants first, then what is fetched ahead.</summary>
+    /// <summary>
+    /// Starts loads: what the scheduler wants first, then what is fetched ahead. What is wanted takes the room of pixels that nobody could use now, for those
+    /// may belong to sequences that cannot go on before they have what is wanted.
+    /// </summary>
     public void Start(IReadOnlyList<CacheKey> wanted)
     {
         foreach (var key in wanted)
         {
-            TryLoad(key);
+            if (_entries.TryGetValue(key, out var entry) && NeedsLoad(entry) && _loads.Count < options.MaxImageLoads && (HasRoom || TryDropOneBut(wanted)))
+            {
+                Load(entry);
+            }
         }
 
-        while (HasRoom && _prefetch.TryDequeue(out var key))
+        while (_loads.Count < options.MaxImageLoads && HasRoom && _prefetch.First is { Value: var next })
         {
-            TryLoad(key);
+            Load(next);
         }
     }
 
@@ -86,7 +94,7 @@ internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSour
         while (_finished.TryDequeue(out var load))
         {
             _loads.Remove(load.Entry);
-            if (!_entries.TryGetValue(load.Key, out var current) || current != load.Entry)
+            if (load.Entry.Users == 0)
             {
                 continue;
             }
@@ -94,7 +102,7 @@ internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSour
             SetPixels(load.Entry, load.Pixels);
             if (load.Error is not null)
             {
-                failed(load.Key, load.Error);
+                failed(load.Entry.Key, load.Error);
             }
         }
     }
@@ -107,27 +115,52 @@ internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSour
         _stop.Dispose();
     }
 
-    private bool HasRoom => _loads.Count < options.MaxImageLoads && _ready + _loads.Count < options.MaxImageLoads * HeldPerLoad;
+    private bool HasRoom => _ready + _loads.Count < options.MaxImageLoads * HeldPerLoad;
 
-    private void TryLoad(CacheKey key)
+    private bool NeedsLoad(Entry entry) => entry.Pixels is null && !_loads.ContainsKey(entry);
+
+    private bool TryDropOneBut(IReadOnlyList<CacheKey> wanted)
     {
-        if (HasRoom && _entries.TryGetValue(key, out var entry) && entry is { Pixels: null } && !_loads.ContainsKey(entry))
+        var unused = _entries.Values.FirstOrDefault(entry => entry.Pixels is not null && !wanted.Contains(entry.Key));
+        if (unused is null)
         {
-            _loads.Add(entry, Task.Run(() => LoadAsync(key, entry)));
+            return false;
+        }
+
+        SetPixels(unused, null);
+        return true;
+    }
+
+    private void Load(Entry entry)
+    {
+        LeavePrefetch(entry);
+        _loads.Add(entry, Task.Run(() => LoadAsync(entry)));
+    }
+
+    private void LeavePrefetch(Entry entry)
+    {
+        if (entry.Prefetch is { } node)
+        {
+            _prefetch.Remove(node);
+            entry.Prefetch = null;
         }
     }
 
-    private async Task LoadAsync(CacheKey key, Entry entry)
+    // A loader that does not heed its token keeps its place until it is done: the places bound what is decoded at the same time.
+    private async Task LoadAsync(Entry entry)
     {
+        using var late = new CancellationTokenSource(options.ImageLoadTimeout, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, entry.Unneeded.Token, late.Token);
         try
         {
-            var pixels = await entry.Image.LoadPixels(_stop.Token).ConfigureAwait(false);
-            _finished.Enqueue((key, entry, pixels, null));
+            var pixels = await entry.Image.LoadPixels(stop.Token).ConfigureAwait(false);
+            _finished.Enqueue((entry, pixels, null));
         }
         catch (Exception exception)
         {
             // Whatever a loader throws fails the requests that need the image, nothing else.
-            _finished.Enqueue((key, entry, null, exception));
+            var error = late.IsCancellationRequested ? new TimeoutException($"Loading took longer than {options.ImageLoadTimeout.TotalSeconds} s.", exception) : exception;
+            _finished.Enqueue((entry, null, error));
         }
 
         wake();
@@ -139,12 +172,20 @@ internal sealed class PixelPool(EngineOptions options, Action wake) : IPixelSour
         entry.Pixels = pixels;
     }
 
-    private sealed class Entry(PromptImage image)
+    private sealed class Entry(CacheKey key, PromptImage image)
     {
+        public CacheKey Key => key;
+
         public PromptImage Image => image;
 
+        /// <summary>Requests that need it; 0 once it is out of the pool.</summary>
         public int Users { get; set; }
 
         public float[]? Pixels { get; set; }
+
+        /// <summary>Its place among those to fetch ahead; null once a load has begun.</summary>
+        public LinkedListNode<Entry>? Prefetch { get; set; }
+
+        public CancellationTokenSource Unneeded { get; } = new();
     }
 }

@@ -44,6 +44,21 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
     /// <summary>The logits of a row that sampled; valid until the next step.</summary>
     public ReadOnlySpan<float> LogitsOf(RowResult result) => _logits.AsSpan(result.Sample * vocabulary, vocabulary);
 
+    /// <summary>Whether the device still computes anything.</summary>
+    public bool DeviceAnswers()
+    {
+        try
+        {
+            runner.Probe();
+            return true;
+        }
+        catch (Exception)
+        {
+            // Whatever it throws is the answer; the faults that led to the question are logged.
+            return false;
+        }
+    }
+
     private void Encode(StepPlan plan)
     {
         _work.Clear();

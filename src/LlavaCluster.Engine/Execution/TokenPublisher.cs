@@ -13,22 +13,24 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
     public long Generated { get; private set; }
 
     /// <summary>Null, or why there is no next token.</summary>
-    public FailureKind? Publish(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
+    public RequestFailure? Publish(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
     {
-        var options = request.Request.Sampling;
-        ReadOnlySpan<ulong> allowed;
         try
         {
-            allowed = choice.Constraint is { } constraint ? constraint.Allowed : default;
+            return Draw(request, choice, logits);
         }
         catch (ConstraintLimitException)
         {
-            return FailureKind.Constraint;
+            return new RequestFailure(FailureKind.Constraint, "The constraint costs too much to follow.");
         }
+    }
 
+    private RequestFailure? Draw(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
+    {
+        var options = request.Request.Sampling;
         var sampled = _sampler.Sample(new SamplingRow
         {
-            Allowed = allowed,
+            Allowed = choice.Constraint is { } constraint ? constraint.Allowed : default,
             Logits = logits,
             Options = options,
             History = choice.History,
@@ -37,7 +39,9 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
         });
         if (sampled.Status != SampleStatus.Drawn)
         {
-            return sampled.Status == SampleStatus.NotFinite ? FailureKind.NotFinite : FailureKind.Constraint;
+            return sampled.Status == SampleStatus.NotFinite
+                ? new RequestFailure(FailureKind.NotFinite, "The model's scores were not finite.")
+                : new RequestFailure(FailureKind.Constraint, "The constraint leaves no token.");
         }
 
         Generated++;

@@ -15,7 +15,7 @@ internal sealed class Choice
     private readonly ITextDecoder _decoder;
     private readonly StopMatcher _stops;
 
-    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model, ITokenConstraint? constraint)
+    public Choice(int index, ReadOnlySpan<int> prompt, SamplingOptions options, EngineModel model, TokenConstraint? constraint)
     {
         Index = index;
         Constraint = constraint;
@@ -31,7 +31,7 @@ internal sealed class Choice
     public SamplingHistory History { get; }
 
     /// <summary>What may come next; null where everything may.</summary>
-    public ITokenConstraint? Constraint { get; }
+    public TokenConstraint? Constraint { get; }
 
     /// <summary>Set once the answer is complete.</summary>
     public FinishReason? Finish { get; private set; }
@@ -75,14 +75,10 @@ internal sealed class Choice
     }
 
     /// <summary>The update that ends the choice where no token does.</summary>
-    public TokenUpdate EndWithoutToken(FinishReason reason, RequestFailure? failure)
+    public TokenUpdate EndWithoutToken(FinishReason reason, RequestFailure? failure) => new()
     {
-        Finish = reason;
-        return new TokenUpdate
-        {
-            Choice = Index, Index = History.EmittedCount, Token = TokenUpdate.NoToken, Text = "", Logprob = float.NaN, Finish = reason, Failure = failure,
-        };
-    }
+        Choice = Index, Index = History.EmittedCount, Token = TokenUpdate.NoToken, Text = "", Logprob = float.NaN, Finish = reason, Failure = failure,
+    };
 
     /// <summary>What the decoder and the stop matcher held back.</summary>
     private string Flush()

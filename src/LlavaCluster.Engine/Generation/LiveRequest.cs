@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Threading.Channels;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Scheduling;
@@ -6,14 +7,17 @@ namespace LlavaCluster.Engine.Generation;
 
 /// <summary>
 /// An accepted request on its way: its choices, its images and its stream. Made by <see cref="RequestFactory"/> on the caller's thread, then owned by
-/// the engine's thread, except for <see cref="Cancel"/> and the reading end of the stream.
+/// the engine's thread, except for what says otherwise and the reading end of the stream.
 /// </summary>
 internal sealed class LiveRequest
 {
     // Bounded by the engine: a request whose stream holds EngineOptions.UpdateBuffer updates is not run until some are read.
     private readonly Channel<TokenUpdate> _updates = Channel.CreateUnbounded<TokenUpdate>(new UnboundedChannelOptions { SingleWriter = true });
+    private readonly Lock _writing = new();
+    private (CancellationTokenRegistration Caller, CancellationTokenRegistration Hang) _listening;
     private volatile bool _cancelled;
-    private int _ended;
+    private volatile bool _done;
+    private uint _ended; // one bit for each choice whose end is in the stream
 
     public required EngineRequest Request { get; init; }
 
@@ -39,10 +43,8 @@ internal sealed class LiveRequest
 
     public bool IsCancelled => _cancelled;
 
-    public bool IsDone { get; private set; }
-
-    /// <summary>Ends the caller's wish to be called; disposed when the request is done.</summary>
-    public CancellationTokenRegistration Registration { get; set; }
+    /// <summary>The stream is closed.</summary>
+    public bool IsDone => _done;
 
     public ChannelReader<TokenUpdate> Updates => _updates.Reader;
 
@@ -53,23 +55,33 @@ internal sealed class LiveRequest
 
     public int Unread => _updates.Reader.Count;
 
-    /// <summary>May be called from any thread.</summary>
+    /// <summary>Asks the engine to let go of it. Any thread.</summary>
     public void Cancel() => _cancelled = true;
 
-    public bool AllFinished
-    {
-        get
-        {
-            foreach (var choice in Choices)
-            {
-                if (choice.Finish is null)
-                {
-                    return false;
-                }
-            }
+    public bool AllFinished => Choices.All(choice => choice.Finish is not null);
 
-            return true;
-        }
+    /// <summary>
+    /// Until the request is done, the caller's token cancels it, and the token of a hung device ends its stream at once so that another worker can go on;
+    /// the engine gives back what it holds when the device lets it.
+    /// </summary>
+    public void Listen(CancellationToken caller, CancellationToken hang, Action wake)
+    {
+        _listening.Caller = caller.UnsafeRegister(
+            static state =>
+            {
+                var (request, wake) = ((LiveRequest, Action))state!;
+                request.Cancel();
+                wake();
+            },
+            (this, wake));
+        _listening.Hang = hang.UnsafeRegister(
+            static state =>
+            {
+                var request = (LiveRequest)state!;
+                request.Cancel();
+                request.EndAll(FinishReason.Failed, new RequestFailure(FailureKind.DeviceFault, "The device hangs."));
+            },
+            this);
     }
 
     /// <summary>Ends, without a token, the choices whose resumed tokens already were a complete answer.</summary>
@@ -84,39 +96,56 @@ internal sealed class LiveRequest
         }
     }
 
-    /// <summary>Puts an update into the stream; the last one of the request gets the usage and closes it.</summary>
+    /// <summary>Puts an update into the stream, unless the choice has ended there; the last one of the request gets the usage and closes it. Any thread.</summary>
     public void Publish(TokenUpdate update)
     {
-        if (update.Finish is not null && ++_ended == Choices.Length)
+        lock (_writing)
         {
-            _updates.Writer.TryWrite(update with { Usage = Usage() });
-            Complete();
-        }
-        else
-        {
-            _updates.Writer.TryWrite(update);
+            Write(update);
         }
     }
 
-    /// <summary>Ends every open choice with the same reason and closes the stream.</summary>
+    /// <summary>Ends every choice that has not ended in the stream, with the same reason, and closes it. Any thread.</summary>
     public void EndAll(FinishReason reason, RequestFailure? failure)
     {
-        foreach (var choice in Choices)
+        lock (_writing)
         {
-            if (choice.Finish is null)
+            foreach (var choice in Choices)
             {
-                Publish(choice.EndWithoutToken(reason, failure));
+                Write(choice.EndWithoutToken(reason, failure));
             }
         }
+    }
+
+    /// <summary>Nobody listens to the tokens any more.</summary>
+    public void StopListening()
+    {
+        // Not Dispose, which waits for a callback that may wait for this thread.
+        _listening.Caller.Unregister();
+        _listening.Hang.Unregister();
     }
 
     public RequestUsage Usage() => new(
         PromptTokens, ImageTokens, Math.Max(0, Choices[0].Sequence?.ReusedTokens ?? 0), Choices.Sum(c => c.History.EmittedCount));
 
-    private void Complete()
+    private void Write(TokenUpdate update)
     {
-        IsDone = true;
+        var bit = 1u << update.Choice;
+        if ((_ended & bit) != 0)
+        {
+            return;
+        }
+
+        _ended |= update.Finish is null ? 0 : bit;
+        if (BitOperations.PopCount(_ended) < Choices.Length)
+        {
+            _updates.Writer.TryWrite(update);
+            return;
+        }
+
+        _updates.Writer.TryWrite(update with { Usage = Usage() });
+        _done = true;
         _updates.Writer.TryComplete();
-        Registration.Dispose();
+        StopListening();
     }
 }

@@ -11,7 +11,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
 {
     // Spelling out a vocabulary takes some tens of milliseconds and is needed by few.
     private readonly Lazy<TokenVocabulary> _vocabulary = new(() =>
-        new TokenVocabulary([.. model.TokenTexts.Select(text => new TokenSpelling(text.Utf8.ToArray(), text.LosesFirstSpace))], [.. model.EndTokens]));
+        new TokenVocabulary(model.TokenTexts, [.. model.EndTokens]));
 
     /// <summary>Returns the request, or null and the reason why not.</summary>
     public LiveRequest? TryCreate(EngineRequest request, out Submission.Rejected? rejection)
@@ -22,13 +22,14 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             return null;
         }
 
-        var layout = PromptLayout.Create(request, model, options);
-        rejection = CheckSize(request, layout);
+        // Before the prompt is laid out, for an image may claim any number of positions.
+        rejection = CheckSize(request);
         if (rejection is not null)
         {
             return null;
         }
 
+        var layout = PromptLayout.Create(request, model, options);
         var constraint = Compile(request.Constraint, out rejection);
         if (rejection is not null)
         {
@@ -70,22 +71,29 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
     /// <summary>Brings a choice to where an earlier run left it.</summary>
     private static Submission.Rejected? Replay(Choice choice, IReadOnlyList<int> emitted)
     {
-        foreach (var token in emitted)
+        try
         {
-            if (choice.Finish is not null)
+            foreach (var token in emitted)
             {
-                return Invalid($"emitted[{choice.Index}] must end where its answer ends; was longer.");
+                if (choice.Finish is not null)
+                {
+                    return Invalid($"emitted[{choice.Index}] must end where its answer ends; was longer.");
+                }
+
+                if (choice.Constraint is { } constraint && (constraint.Allowed[token / 64] >> (token % 64) & 1) == 0)
+                {
+                    return Invalid($"emitted[{choice.Index}] must satisfy the constraint; token {token} does not.");
+                }
+
+                choice.Take(token);
             }
 
-            if (choice.Constraint is { } constraint && (constraint.Allowed[token / 64] >> (token % 64) & 1) == 0)
-            {
-                return Invalid($"emitted[{choice.Index}] must satisfy the constraint; token {token} does not.");
-            }
-
-            choice.Take(token);
+            return null;
         }
-
-        return null;
+        catch (ConstraintLimitException fault)
+        {
+            return Invalid(fault.Message);
+        }
     }
 
     private static SequenceSpec Spec(EngineRequest request, PromptLayout layout, IReadOnlyList<int> emitted) => new()
@@ -133,6 +141,11 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         if (!(request.Tenant.Weight > 0) || double.IsInfinity(request.Tenant.Weight))
         {
             return Invalid($"tenant weight must be > 0 and finite; was {request.Tenant.Weight}.");
+        }
+
+        if (request.Tenant.Salt.Length < EngineTenant.LeastSalt)
+        {
+            return Invalid($"tenant salt must be >= {EngineTenant.LeastSalt} bytes; was {request.Tenant.Salt.Length}.");
         }
 
         if (!Enum.IsDefined(request.Priority))
@@ -191,9 +204,10 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
 
     private bool IsToken(int id) => id >= 0 && id < model.VocabularySize && id != model.ImageTokenId;
 
-    private Submission.Rejected? CheckSize(EngineRequest request, PromptLayout layout)
+    private Submission.Rejected? CheckSize(EngineRequest request)
     {
-        var prompt = layout.Tokens.Length;
+        var images = request.Prompt.OfType<PromptSegment.Picture>().Select(picture => picture.Image.Tokens).ToArray();
+        var prompt = images.Sum(tokens => (long)tokens) + request.Prompt.OfType<PromptSegment.Text>().Sum(text => (long)text.Ids.Count);
         if (prompt == 0)
         {
             return Invalid("prompt must have at least 1 token; had 0.");
@@ -208,7 +222,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             return new Submission.Rejected(RejectionReason.TooLarge, $"prompt and max_tokens must be <= {most} tokens ({bound}) together; were {prompt} + {request.Sampling.MaxTokens}.");
         }
 
-        var largest = layout.Images.Length == 0 ? 0 : layout.Images.Max(i => i.Tokens);
+        var largest = images.DefaultIfEmpty().Max();
         return largest > options.ImageCacheTokens
             ? new Submission.Rejected(RejectionReason.TooLarge, $"an image must be <= {options.ImageCacheTokens} tokens (the image cache); was {largest}.")
             : null;

@@ -26,9 +26,6 @@ internal sealed class StopMatcher
     /// <summary>The stop text that ended the answer, or null. Its finish reason is "stop".</summary>
     public string? Matched { get; private set; }
 
-    /// <summary>Characters held back because a stop text may have begun.</summary>
-    public int HeldBack => _held.Length;
-
     /// <summary>Takes the next piece of the answer. Text after a match is dropped.</summary>
     /// <returns>What may be shown now; often empty.</returns>
     public string Push(ReadOnlySpan<char> text)

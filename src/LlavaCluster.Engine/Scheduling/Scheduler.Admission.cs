@@ -41,7 +41,7 @@ internal sealed partial class Scheduler
         // At least one token is always computed, for its logits: a prompt that is cached to the end recomputes its last block.
         var known = sequence.Keys.First((sequence.Length - 1) / size, sequence.Tokens, sequence.Images);
         var matched = prefixes.Match(known, sequence.Blocks);
-        if (matched < known.Length && _computing.ContainsKey(known[matched]))
+        if (matched < known.Length && _computing.TryGetValue(known[matched], out var owner) && !owner.Paused)
         {
             sequence.Blocks.Clear();
             return Admission.PassedOver;
@@ -143,8 +143,14 @@ internal sealed partial class Scheduler
             head = Waiting.Next();
         }
 
-        if (head is null || (_running.Count < options.MaxRunningSequences
-            && BlocksFor(head.Length) + options.ReservedBlocks(allocator.Total) <= allocator.Available))
+        if (head is null)
+        {
+            return;
+        }
+
+        // Blocks that others hold cost nothing; kept ones are among the available.
+        var needed = BlocksFor(head.Length) - prefixes.CountHeld(head.Keys.First((head.Length - 1) / options.BlockSize, head.Tokens, head.Images));
+        if (_running.Count < options.MaxRunningSequences && needed + options.ReservedBlocks(allocator.Total) <= allocator.Available)
         {
             return;
         }

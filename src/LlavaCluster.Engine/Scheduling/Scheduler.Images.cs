@@ -41,13 +41,13 @@ internal sealed partial class Scheduler
             return true;
         }
 
+        if (_wanted.Add(image.Key))
+        {
+            _plan.WantedPixels.Add(image.Key);
+        }
+
         if (!pixels.IsReady(image.Key))
         {
-            if (_wanted.Add(image.Key))
-            {
-                _plan.WantedPixels.Add(image.Key);
-            }
-
             return false;
         }
 

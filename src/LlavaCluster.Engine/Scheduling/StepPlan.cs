@@ -25,7 +25,7 @@ internal sealed class StepPlan
     /// <summary>Image slots whose device memory is free from now on; a slot may be reused by <see cref="Encodes"/> of the same plan.</summary>
     public List<int> DroppedSlots { get; } = [];
 
-    /// <summary>Images that a sequence could encode now if its pixels were at hand.</summary>
+    /// <summary>Images that a sequence would read next: those of <see cref="Encodes"/>, those that wait for room, and those whose pixels have to be fetched.</summary>
     public List<CacheKey> WantedPixels { get; } = [];
 
     /// <summary>Sequences past their deadline; the scheduler has let go of them.</summary>

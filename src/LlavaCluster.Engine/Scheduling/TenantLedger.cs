@@ -8,6 +8,9 @@ internal sealed class TenantLedger
 {
     private const int IdleAccounts = 1024;
 
+    // A smaller one would lift its tenant's counter so far, and with it every newcomer's, that all counters become equal.
+    private const double LeastWeight = 1e-3;
+
     private readonly Dictionary<string, TenantAccount> _accounts = [];
     private readonly List<TenantAccount> _waiting = [];
     private double _lastLeft;
@@ -48,7 +51,7 @@ internal sealed class TenantLedger
     }
 
     /// <summary>Adds the cost of served tokens.</summary>
-    public static void Charge(Sequence sequence, double cost) => sequence.Account!.Virtual += cost / sequence.Weight;
+    public static void Charge(Sequence sequence, double cost) => sequence.Account!.Virtual += cost / Math.Max(sequence.Weight, LeastWeight);
 
     private double Floor()
     {

@@ -48,13 +48,19 @@ internal sealed class WaitingRoom
         {
             for (var priority = RequestPriority.Normal; priority <= RequestPriority.Background; priority++)
             {
-                var queue = account.Queue(priority);
-                while (queue.Head is { } head && now - head.WaitingSince >= aging)
+                // Not the head alone: one that was preempted stands before others that have waited longer.
+                for (var waiting = account.Queue(priority).Head; waiting is not null;)
                 {
-                    queue.Remove(head);
-                    head.Priority = priority - 1;
-                    head.WaitingSince = now;
-                    account.Queue(head.Priority).AddLast(head);
+                    var next = waiting.Next;
+                    if (now - waiting.WaitingSince >= aging)
+                    {
+                        account.Queue(priority).Remove(waiting);
+                        waiting.Priority = priority - 1;
+                        waiting.WaitingSince = now;
+                        account.Queue(waiting.Priority).AddLast(waiting);
+                    }
+
+                    waiting = next;
                 }
             }
         }

@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
 
@@ -18,23 +19,23 @@ public sealed class LoraAdapter : IDisposable
     /// <exception cref="ArgumentException">It replaces a tensor that is no projection's, which rows of one batch cannot differ in.</exception>
     public LoraAdapter(LoraWeights weights, ScalarType dtype, Device device)
     {
+        foreach (var name in weights.Replaced.Keys)
+        {
+            RequireReplaceable(name, weights.Replaced);
+        }
+
         Tensor Copy(Tensor tensor) => tensor.to(dtype, device, copy: true).DetachFromDisposeScope();
 
         foreach (var (module, factors) in weights.Modules)
         {
-            _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), factors.Scale);
+            _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), Scalars.Of(factors.Scale));
         }
 
-        foreach (var (name, tensor) in weights.Replaced.Where(entry => !entry.Key.EndsWith(BiasSuffix, StringComparison.Ordinal)))
+        foreach (var (name, tensor) in weights.Replaced.Where(entry => entry.Key.EndsWith(WeightSuffix, StringComparison.Ordinal)))
         {
-            if (!name.StartsWith("multi_modal_projector.", StringComparison.Ordinal) || !name.EndsWith(WeightSuffix, StringComparison.Ordinal))
-            {
-                throw new ArgumentException($"An adapter may replace the projector's tensors only; this one replaces '{name}'.", nameof(weights));
-            }
-
             var module = name[..^WeightSuffix.Length];
             var bias = weights.Replaced.GetValueOrDefault(module + BiasSuffix);
-            var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, 1);
+            var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, Scalars.One);
             _changes[module] = added with { Weight = Copy(tensor), Bias = bias is null ? null : Copy(bias) };
         }
 
@@ -59,6 +60,18 @@ public sealed class LoraAdapter : IDisposable
         foreach (var tensor in _changes.Values.SelectMany(change => new[] { change.Weight, change.Bias, change.Down, change.Up }))
         {
             tensor?.Dispose();
+        }
+    }
+
+    // A bias alone would need the base's product without its own bias, which nobody writes.
+    private static void RequireReplaceable(string name, IReadOnlyDictionary<string, Tensor> replaced)
+    {
+        var isProjector = name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
+        var isWeight = name.EndsWith(WeightSuffix, StringComparison.Ordinal);
+        var isBiasOfOne = name.EndsWith(BiasSuffix, StringComparison.Ordinal) && replaced.ContainsKey(name[..^BiasSuffix.Length] + WeightSuffix);
+        if (!isProjector || !(isWeight || isBiasOfOne))
+        {
+            throw new ArgumentException($"An adapter may replace the projector's weights, with or without their biases, and nothing else; this one replaces '{name}'.", nameof(replaced));
         }
     }
 

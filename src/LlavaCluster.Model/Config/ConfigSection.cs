@@ -6,6 +6,14 @@ namespace LlavaCluster.Model.Config;
 /// <summary>One object of a JSON config file; values come out checked, and a wrong one is refused with its file, its path, the rule and the value.</summary>
 internal readonly struct ConfigSection
 {
+    /// <summary>Blocks of a tower or a language model; the models read here have tens.</summary>
+    public const int MostLayers = 1024;
+
+    private const int LargestFile = 64 << 20;
+
+    // No model is near it, and products of two sizes stay far from the ends of 64 bits.
+    private const int LargestSize = 1 << 20;
+
     private readonly string _file;
     private readonly string _path;
     private readonly JsonElement _object;
@@ -21,13 +29,23 @@ internal readonly struct ConfigSection
     {
         try
         {
+            if (new FileInfo(file) is { Exists: true, Length: > LargestFile and var length })
+            {
+                throw new CheckpointException(file, $"must be <= {LargestFile} bytes; was {length}.");
+            }
+
             // The document is not disposed: its memory then belongs to the elements taken from it.
             var root = JsonDocument.Parse(File.ReadAllBytes(file)).RootElement;
+            RequireText(root);
             return root.ValueKind == JsonValueKind.Object ? new ConfigSection(file, "", root) : throw new CheckpointException(file, "must hold a JSON object.");
         }
         catch (JsonException exception)
         {
             throw new CheckpointException(file, "is not valid JSON: " + exception.Message, exception);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new CheckpointException(file, "holds text that is not Unicode: " + exception.Message, exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -90,7 +108,8 @@ internal readonly struct ConfigSection
         return [.. list.EnumerateArray().Select((item, index) => new ConfigSection(file, $"{path}[{index}].", item))];
     }
 
-    public int Positive(string key, int fallback) => (int)Integer(key, 1, int.MaxValue, fallback)!.Value;
+    /// <summary>A size, at least 1.</summary>
+    public int Positive(string key, int fallback, int most = LargestSize) => Integer(key, 1, most, fallback)!.Value;
 
     public int? Integer(string key, int least, int most, int? fallback) => Find(key) switch
     {
@@ -153,6 +172,32 @@ internal readonly struct ConfigSection
         var given = value ?? Find(key)?.GetRawText();
         var was = given is null ? "absent" : CheckpointException.Printable(given is JsonElement element ? element.GetRawText() : given.ToString() ?? "");
         return new CheckpointException(_file, $"{Name(key)} {rule}; was {was}.");
+    }
+
+    // An escaped half of a surrogate pair is valid JSON and no text; whoever read it would throw.
+    private static void RequireText(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    RequireText(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    RequireText(property.Value);
+                }
+
+                break;
+        }
     }
 
     private string Name(string key) => _path + key;

@@ -6,6 +6,7 @@ internal static class TextConfigReader
     private static readonly TextConfig Llama = new();
     private static readonly TextConfig Mistral = new() { Intermediate = 14336, KvHeads = 8, MaxPositions = 4096 * 32 };
     private const int MistralWindow = 4096;
+    private const int MostIds = 1 << 22;
 
     /// <param name="section">The text config; null means all defaults.</param>
     /// <param name="root">The whole config, which decides on tied embeddings where the text config is silent.</param>
@@ -28,10 +29,10 @@ internal static class TextConfigReader
         var heads = text.Positive("num_attention_heads", defaults.Heads);
         var config = new TextConfig
         {
-            VocabSize = text.Positive("vocab_size", defaults.VocabSize),
+            VocabSize = text.Positive("vocab_size", defaults.VocabSize, MostIds),
             Hidden = hidden,
             Intermediate = text.Positive("intermediate_size", defaults.Intermediate),
-            Layers = text.Positive("num_hidden_layers", defaults.Layers),
+            Layers = text.Positive("num_hidden_layers", defaults.Layers, ConfigSection.MostLayers),
             Heads = heads,
             KvHeads = text.Positive("num_key_value_heads", isMistral ? defaults.KvHeads : heads),
             HeadDim = text.Positive("head_dim", Math.Max(1, hidden / heads)),

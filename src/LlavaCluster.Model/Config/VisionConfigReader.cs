@@ -3,6 +3,8 @@ namespace LlavaCluster.Model.Config;
 /// <summary>A CLIP vision config: <c>vision_config</c> of a LLaVA or CLIP model, or a file of its own. Defaults: transformers' configuration_clip.py.</summary>
 internal static class VisionConfigReader
 {
+    private const int LargestImage = 1 << 14;
+
     public static VisionConfig Read(ConfigSection section)
     {
         _ = section.Choice("model_type", "clip_vision_model", "clip_vision_model");
@@ -11,9 +13,9 @@ internal static class VisionConfigReader
         {
             Hidden = section.Positive("hidden_size", defaults.Hidden),
             Intermediate = section.Positive("intermediate_size", defaults.Intermediate),
-            Layers = section.Positive("num_hidden_layers", defaults.Layers),
+            Layers = section.Positive("num_hidden_layers", defaults.Layers, ConfigSection.MostLayers),
             Heads = section.Positive("num_attention_heads", defaults.Heads),
-            ImageSize = section.Positive("image_size", defaults.ImageSize),
+            ImageSize = section.Positive("image_size", defaults.ImageSize, LargestImage),
             PatchSize = section.Positive("patch_size", defaults.PatchSize),
             Activation = ReadActivation(section, "hidden_act", "quick_gelu"),
             LayerNormEpsilon = section.PositiveNumber("layer_norm_eps", defaults.LayerNormEpsilon),

@@ -16,9 +16,9 @@ internal sealed class RotaryTable : IDisposable
     public RotaryTable(TextConfig config, Device device)
     {
         using var scope = NewDisposeScope();
-        var exponents = arange(0, config.HeadDim, 2, dtype: ScalarType.Float32, device: device) / config.HeadDim;
-        var frequencies = 1.0 / pow((float)config.RopeTheta, exponents); // [headDim / 2]
-        var positions = arange(config.MaxPositions, dtype: ScalarType.Float32, device: device) / config.RopeLinearFactor;
+        var exponents = Enumerable.Range(0, config.HeadDim / 2).Select(i => 2 * i / (float)config.HeadDim).ToArray();
+        var frequencies = pow((float)config.RopeTheta, tensor(exponents, device: device)).reciprocal(); // [headDim / 2]
+        var positions = tensor([.. Enumerable.Range(0, config.MaxPositions).Select(i => i / (float)config.RopeLinearFactor)], device: device);
         var half = outer(positions, frequencies);
         var angles = cat([half, half], -1); // [positions, headDim]
         _cos = angles.cos().DetachFromDisposeScope();

@@ -29,7 +29,7 @@ internal sealed class SelfAttention : nn.Module
     {
         _config = config;
         _layer = layer;
-        long queries = config.Heads * config.HeadDim, keys = config.KvHeads * config.HeadDim;
+        long queries = (long)config.Heads * config.HeadDim, keys = (long)config.KvHeads * config.HeadDim;
         _query = new Projection(scope.Child("q_proj"), config.Hidden, queries, config.AttentionBias);
         _key = new Projection(scope.Child("k_proj"), config.Hidden, keys, config.AttentionBias);
         _value = new Projection(scope.Child("v_proj"), config.Hidden, keys, config.AttentionBias);

@@ -15,7 +15,7 @@ public sealed class RmsNorm : nn.Module
     public RmsNorm(WeightScope scope, long hidden, double epsilon)
         : base(nameof(RmsNorm))
     {
-        _epsilon = epsilon;
+        _epsilon = Scalars.Of(epsilon);
         _weight = scope.Take("weight", hidden);
         RegisterComponents();
     }
@@ -23,7 +23,7 @@ public sealed class RmsNorm : nn.Module
     public Tensor Forward(Tensor input)
     {
         var wide = input.to(ScalarType.Float32);
-        var scale = wide.square().mean([-1], keepdim: true).add(_epsilon).rsqrt();
+        var scale = wide.mul(wide).mean([-1], keepdim: true).add(_epsilon, Scalars.One).rsqrt();
         return (wide * scale).to(input.dtype) * _weight;
     }
 }

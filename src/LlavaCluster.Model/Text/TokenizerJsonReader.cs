@@ -12,30 +12,12 @@ namespace LlavaCluster.Model.Text;
 internal static class TokenizerJsonReader
 {
     public const string FileName = "tokenizer.json";
-    private const int LargestFile = 64 << 20;
 
     /// <exception cref="CheckpointException">The file is damaged or of a kind that is not supported.</exception>
     public static (PieceTokenizer Tokenizer, TokenizerSettings Settings) Read(string folder, LlavaConfig config)
     {
         var path = Path.Combine(folder, FileName);
-        if (new FileInfo(path).Length is var length && length > LargestFile)
-        {
-            throw new CheckpointException(path, $"must be <= {LargestFile} bytes; was {length}.");
-        }
-
-        try
-        {
-            return Read(path, folder, ConfigSection.ReadFile(path), config);
-        }
-        catch (InvalidOperationException exception)
-        {
-            // An escaped half of a surrogate pair is valid JSON and no text.
-            throw new CheckpointException(path, "holds text that is not Unicode: " + exception.Message, exception);
-        }
-    }
-
-    private static (PieceTokenizer Tokenizer, TokenizerSettings Settings) Read(string path, string folder, ConfigSection root, LlavaConfig config)
-    {
+        var root = ConfigSection.ReadFile(path);
         var vocabulary = BpeVocabulary.Read(root);
         var parts = Parts(root.Section("pre_tokenizer"), "pretokenizers");
         var isByteLevel = parts.Any(part => part.Text("type") == "ByteLevel");

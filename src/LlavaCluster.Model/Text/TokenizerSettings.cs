@@ -24,7 +24,7 @@ internal sealed class TokenizerSettings
         {
             foreach (var name in more.Keys)
             {
-                added[name] = more.Integer(name, 0, int.MaxValue, null)!.Value;
+                added[name] = more.Integer(name, 0, int.MaxValue, null) ?? throw more.Refuse(name, "must be an id", "null");
             }
         }
 

@@ -62,10 +62,10 @@ public static class CheckpointReader
         }
     }
 
-    // A CLIP checkpoint also holds the text tower, which LLaVA has no use for.
+    // A model that brings its tower has tuned it. A CLIP checkpoint also holds the text tower, which LLaVA has no use for.
     private static void AddTower(Dictionary<string, CheckpointTensor> tensors, List<ITensorFile> files, string? folder)
     {
-        if (folder is null)
+        if (folder is null || HasTower(tensors))
         {
             return;
         }
@@ -81,9 +81,12 @@ public static class CheckpointReader
         }
     }
 
+    private static bool HasTower(Dictionary<string, CheckpointTensor> tensors) =>
+        tensors.Keys.Any(name => name.StartsWith(TensorNames.VisionTower + ".", StringComparison.Ordinal));
+
     private static void RequireTower(string folder, ConfigSection root, Dictionary<string, CheckpointTensor> tensors)
     {
-        if (!tensors.Keys.Any(name => name.StartsWith(TensorNames.VisionTower + ".", StringComparison.Ordinal)))
+        if (!HasTower(tensors))
         {
             throw new CheckpointException(folder, $"holds no vision tower; give the folder of '{CheckpointException.Printable(root.Text("mm_vision_tower") ?? "")}'.");
         }
@@ -133,7 +136,7 @@ public static class CheckpointReader
             {
                 faults.Add($"'{CheckpointException.Printable(tensor.Info.Name)}' must have shape {TensorInfo.Print(expected.Shape)}; was {tensor.Info.ShapeText}");
             }
-            else if (tensor.Info.Type is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64))
+            else if (!tensor.Info.IsFloatingPoint)
             {
                 faults.Add($"'{CheckpointException.Printable(tensor.Info.Name)}' must hold floating-point numbers; was {tensor.Info.Type}");
             }

@@ -138,6 +138,11 @@ public static partial class LoraAdapterReader
 
         private static Tensor Copy(ITensorFile file, TensorInfo info)
         {
+            if (!info.IsFloatingPoint)
+            {
+                throw new CheckpointException(file.Path, info.Name, $"must hold floating-point numbers; was {info.Type}.");
+            }
+
             using var view = file.View(info.Name);
             return view.clone().contiguous();
         }

@@ -10,8 +10,6 @@ namespace LlavaCluster.Model.Weights;
 /// </summary>
 internal sealed class LoraSettings
 {
-    private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(200);
-
     /// <summary>Keys that must be absent, null, false or empty.</summary>
     private static readonly string[] UnsupportedVariants =
         ["use_dora", "use_qalora", "lora_bias", "alora_invocation_tokens", "layer_replication", "target_parameters", "trainable_token_indices", "corda_config", "arrow_config"];
@@ -20,6 +18,8 @@ internal sealed class LoraSettings
     private readonly int _rank;
     private readonly double _alpha;
     private readonly bool _squareRoot;
+    private readonly (string Key, Regex Pattern)[] _rankPatterns;
+    private readonly (string Key, Regex Pattern)[] _alphaPatterns;
 
     private LoraSettings(ConfigSection section)
     {
@@ -27,6 +27,8 @@ internal sealed class LoraSettings
         _rank = section.Positive("r", 8);
         _alpha = section.PositiveNumber("lora_alpha", 8);
         _squareRoot = section.Flag("use_rslora", false);
+        _rankPatterns = Patterns(section, "rank_pattern");
+        _alphaPatterns = Patterns(section, "alpha_pattern");
         BaseModel = section.Text("base_model_name_or_path");
     }
 
@@ -54,31 +56,29 @@ internal sealed class LoraSettings
     }
 
     /// <summary>The rank that the settings give a module, by its name in the file without PEFT's wrapper.</summary>
-    public int Rank(string module) => Match("rank_pattern", module) is { } key ? _section.Section("rank_pattern")!.Value.Positive(key, _rank) : _rank;
+    public int Rank(string module) => Match(_rankPatterns, module) is { } key ? _section.Section("rank_pattern")!.Value.Positive(key, _rank) : _rank;
 
     public double Scale(string module)
     {
-        var alpha = Match("alpha_pattern", module) is { } key ? _section.Section("alpha_pattern")!.Value.PositiveNumber(key, _alpha) : _alpha;
+        var alpha = Match(_alphaPatterns, module) is { } key ? _section.Section("alpha_pattern")!.Value.PositiveNumber(key, _alpha) : _alpha;
         var rank = Rank(module);
         return alpha / (_squareRoot ? Math.Sqrt(rank) : rank);
     }
 
-    // PEFT's get_pattern_key: the first key that is a regular expression for the end of the name, at a dot.
-    private string? Match(string key, string module)
-    {
-        if (_section.Find(key) is not { ValueKind: JsonValueKind.Object } patterns)
-        {
-            return null;
-        }
+    private static string? Match((string Key, Regex Pattern)[] patterns, string module) => patterns.FirstOrDefault(pattern => pattern.Pattern.IsMatch(module)).Key;
 
+    // PEFT's get_pattern_key: the first key that is a regular expression for the end of the name, at a dot. The file is a stranger's, so matching takes linear time.
+    private static (string Key, Regex Pattern)[] Patterns(ConfigSection section, string key)
+    {
         try
         {
-            return patterns.EnumerateObject().Select(pattern => pattern.Name)
-                .FirstOrDefault(pattern => Regex.IsMatch(module, $@"^(?:.*\.)?(?:{pattern})$", RegexOptions.CultureInvariant, PatternTimeout));
+            return section.Section(key) is { } patterns
+                ? [.. patterns.Keys.Select(pattern => (pattern, new Regex($@"^(?:.*\.)?(?:{pattern})$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)))]
+                : [];
         }
-        catch (Exception exception) when (exception is ArgumentException or RegexMatchTimeoutException)
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
         {
-            throw _section.Refuse(key, "must have regular expressions as its keys");
+            throw section.Refuse(key, "must have regular expressions as its keys, without look-around and back-references");
         }
     }
 }

@@ -47,7 +47,7 @@ internal sealed unsafe class MappedFile : IDisposable
     public ReadOnlySpan<byte> Span(long offset, int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + length, Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
         return new ReadOnlySpan<byte>(Start + offset, length);
     }
 

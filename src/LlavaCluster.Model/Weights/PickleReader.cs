@@ -11,11 +11,9 @@ namespace LlavaCluster.Model.Weights;
 /// <remarks>Opcodes: Python's <c>Lib/pickletools.py</c>. The machine does not recurse, and what it builds is bounded by the length of its input.</remarks>
 internal ref struct PickleReader
 {
-    private static readonly object Mark = new();
-
     private readonly string _path;
     private readonly ReadOnlySpan<byte> _code;
-    private readonly List<object?> _stack = [];
+    private readonly PickleStack _stack;
     private readonly Dictionary<long, object?> _memo = [];
     private int _at;
 
@@ -23,12 +21,13 @@ internal ref struct PickleReader
     {
         _path = path;
         _code = code;
+        _stack = new PickleStack(path);
     }
 
     /// <summary>The tensors of a pickled state dictionary, by name.</summary>
     public static Dictionary<string, PickleTensor> ReadState(string path, ReadOnlySpan<byte> code)
     {
-        if (new PickleReader(path, code).Run() is not Dictionary<object, object?> state)
+        if (new PickleReader(path, code).Run() is not Dictionary<string, object?> state)
         {
             throw new CheckpointException(path, "does not hold a dictionary of tensors.");
         }
@@ -36,12 +35,7 @@ internal ref struct PickleReader
         var tensors = new Dictionary<string, PickleTensor>(StringComparer.Ordinal);
         foreach (var (key, value) in state)
         {
-            if (key is not string name || value is not PickleTensor tensor)
-            {
-                throw new CheckpointException(path, $"the entry '{CheckpointException.Printable(key.ToString() ?? "")}' is not a tensor.");
-            }
-
-            tensors.Add(name, tensor);
+            tensors.Add(key, value as PickleTensor ?? throw new CheckpointException(path, $"the entry '{CheckpointException.Printable(key)}' is not a tensor."));
         }
 
         return tensors;
@@ -54,7 +48,7 @@ internal ref struct PickleReader
             var opcode = Take(1)[0];
             if (opcode == (byte)'.')
             {
-                return Pop();
+                return _stack.Pop();
             }
 
             if (!Constant(opcode) && !Structure(opcode) && !Memo(opcode))
@@ -75,32 +69,32 @@ internal ref struct PickleReader
                 _ = Take(8);
                 return true;
             case (byte)'N':
-                Push(null);
+                _stack.Push(null);
                 return true;
             case 0x88 or 0x89: // NEWTRUE, NEWFALSE
-                Push(opcode == 0x88);
+                _stack.Push(opcode == 0x88);
                 return true;
             case (byte)'K':
-                Push((long)Take(1)[0]);
+                _stack.Push((long)Take(1)[0]);
                 return true;
             case (byte)'M':
-                Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)));
+                _stack.Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)));
                 return true;
             case (byte)'J':
-                Push((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4)));
+                _stack.Push((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4)));
                 return true;
             case 0x8a: // LONG1
                 var digits = new BigInteger(Take(Take(1)[0]));
-                Push(digits >= long.MinValue && digits <= long.MaxValue ? (long)digits : throw Broken("holds an integer of more than 64 bits"));
+                _stack.Push(digits >= long.MinValue && digits <= long.MaxValue ? (long)digits : throw Broken("holds an integer of more than 64 bits"));
                 return true;
             case (byte)'G':
-                Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
+                _stack.Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
                 return true;
             case (byte)'X': // BINUNICODE
-                Push(Encoding.UTF8.GetString(Take(BinaryPrimitives.ReadInt32LittleEndian(Take(4)))));
+                _stack.Push(Encoding.UTF8.GetString(Take(BinaryPrimitives.ReadInt32LittleEndian(Take(4)))));
                 return true;
             case 0x8c: // SHORT_BINUNICODE
-                Push(Encoding.UTF8.GetString(Take(Take(1)[0])));
+                _stack.Push(Encoding.UTF8.GetString(Take(Take(1)[0])));
                 return true;
             default:
                 return false;
@@ -112,55 +106,55 @@ internal ref struct PickleReader
         switch (opcode)
         {
             case (byte)'(':
-                Push(Mark);
+                _stack.Mark();
                 return true;
             case (byte)'}':
-                Push(new Dictionary<object, object?>());
+                _stack.Push(new Dictionary<string, object?>(StringComparer.Ordinal));
                 return true;
             case (byte)']':
-                Push(new List<object?>());
+                _stack.Push(new List<object?>());
                 return true;
             case (byte)')':
-                Push(Array.Empty<object?>());
+                _stack.Push(Array.Empty<object?>());
                 return true;
             case (byte)'t':
-                Push(PopToMark());
+                _stack.Push(_stack.PopToMark());
                 return true;
             case 0x85 or 0x86 or 0x87: // TUPLE1..3
-                Push(PopMany(opcode - 0x84));
+                _stack.Push(_stack.PopMany(opcode - 0x84));
                 return true;
             case (byte)'a':
-                var item = Pop();
-                Top<List<object?>>().Add(item);
+                var item = _stack.Pop();
+                _stack.Top<List<object?>>().Add(item);
                 return true;
             case (byte)'e':
-                var items = PopToMark();
-                Top<List<object?>>().AddRange(items);
+                var items = _stack.PopToMark();
+                _stack.Top<List<object?>>().AddRange(items);
                 return true;
             case (byte)'s':
-                SetItems(PopMany(2));
+                SetItems(_stack.PopMany(2));
                 return true;
             case (byte)'u':
-                SetItems(PopToMark());
+                SetItems(_stack.PopToMark());
                 return true;
             case (byte)'c': // GLOBAL
                 var module = Line();
-                Push(PickleGlobals.Find(_path, module, Line()));
+                _stack.Push(PickleGlobals.Find(_path, module, Line()));
                 return true;
             case 0x93: // STACK_GLOBAL
-                var named = PopMany(2);
-                Push(PickleGlobals.Find(_path, As<string>(named[0]), As<string>(named[1])));
+                var named = _stack.PopMany(2);
+                _stack.Push(PickleGlobals.Find(_path, _stack.As<string>(named[0]), _stack.As<string>(named[1])));
                 return true;
             case (byte)'R':
-                var call = PopMany(2);
-                Push(Call(As<PickleGlobal>(call[0]), As<object?[]>(call[1])));
+                var call = _stack.PopMany(2);
+                _stack.Push(Call(_stack.As<PickleGlobal>(call[0]), _stack.As<object?[]>(call[1])));
                 return true;
             case (byte)'b': // BUILD: a state dictionary's _metadata, which says nothing about the tensors.
-                _ = As<Dictionary<object, object?>>(Pop());
-                _ = Top<Dictionary<object, object?>>();
+                _ = _stack.As<Dictionary<string, object?>>(_stack.Pop());
+                _ = _stack.Top<Dictionary<string, object?>>();
                 return true;
             case (byte)'Q':
-                Push(PersistentStorage(As<object?[]>(Pop())));
+                _stack.Push(PersistentStorage(_stack.As<object?[]>(_stack.Pop())));
                 return true;
             default:
                 return false;
@@ -172,19 +166,19 @@ internal ref struct PickleReader
         switch (opcode)
         {
             case (byte)'q':
-                _memo[Take(1)[0]] = Peek();
+                _memo[Take(1)[0]] = _stack.Peek();
                 return true;
             case (byte)'r':
-                _memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Peek();
+                _memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = _stack.Peek();
                 return true;
             case 0x94: // MEMOIZE
-                _memo[_memo.Count] = Peek();
+                _memo[_memo.Count] = _stack.Peek();
                 return true;
             case (byte)'h':
-                Push(Recall(Take(1)[0]));
+                _stack.Push(Recall(Take(1)[0]));
                 return true;
             case (byte)'j':
-                Push(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))));
+                _stack.Push(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))));
                 return true;
             default:
                 return false;
@@ -193,11 +187,11 @@ internal ref struct PickleReader
 
     private object? Call(PickleGlobal global, object?[] arguments) => global.Callable switch
     {
-        PickleCallable.OrderedDictionary when arguments.Length == 0 => new Dictionary<object, object?>(),
-        PickleCallable.RebuildParameter when arguments.Length is 2 or 3 => As<PickleTensor>(arguments[0]),
-        PickleCallable.Size when arguments.Length == 1 => As<object?[]>(arguments[0]),
+        PickleCallable.OrderedDictionary when arguments.Length == 0 => new Dictionary<string, object?>(StringComparer.Ordinal),
+        PickleCallable.RebuildParameter when arguments.Length is 2 or 3 => _stack.As<PickleTensor>(arguments[0]),
+        PickleCallable.Size when arguments.Length == 1 => _stack.As<object?[]>(arguments[0]),
         PickleCallable.RebuildTensor when arguments.Length is >= 4 and <= 7 =>
-            new PickleTensor(As<PickleStorage>(arguments[0]), As<long>(arguments[1]), Counts(arguments[2]), Counts(arguments[3])),
+            new PickleTensor(_stack.As<PickleStorage>(arguments[0]), _stack.As<long>(arguments[1]), Counts(arguments[2]), Counts(arguments[3])),
         _ => throw Broken($"calls {global.Callable} with {arguments.Length} arguments"),
     };
 
@@ -208,7 +202,7 @@ internal ref struct PickleReader
 
     private void SetItems(object?[] items)
     {
-        var target = Top<Dictionary<object, object?>>();
+        var target = _stack.Top<Dictionary<string, object?>>();
         if (items.Length % 2 != 0)
         {
             throw Broken("sets a key without a value");
@@ -216,61 +210,26 @@ internal ref struct PickleReader
 
         for (var index = 0; index < items.Length; index += 2)
         {
-            target[items[index] is string or long ? items[index]! : throw Broken("uses a key that is neither text nor a number")] = items[index + 1];
+            target[items[index] as string ?? throw Broken("uses a key that is not text")] = items[index + 1];
         }
     }
 
     private long[] Counts(object? tuple)
     {
-        var values = As<object?[]>(tuple);
+        var values = _stack.As<object?[]>(tuple);
+        if (values.Length > TensorInfo.MostDimensions)
+        {
+            throw Broken($"holds a shape of {values.Length} dimensions; the bound is {TensorInfo.MostDimensions}");
+        }
+
         var counts = new long[values.Length];
         for (var index = 0; index < counts.Length; index++)
         {
-            counts[index] = As<long>(values[index]);
+            counts[index] = _stack.As<long>(values[index]);
         }
 
         return counts;
     }
-
-    private readonly void Push(object? value) => _stack.Add(value);
-
-    private readonly object? Peek() => _stack.Count > 0 ? _stack[^1] : throw Broken("takes from an empty stack");
-
-    private readonly object? Pop()
-    {
-        var value = Peek();
-        _stack.RemoveAt(_stack.Count - 1);
-        return value;
-    }
-
-    private readonly object?[] PopMany(int count)
-    {
-        if (_stack.Count < count)
-        {
-            throw Broken("takes from an empty stack");
-        }
-
-        var values = _stack.GetRange(_stack.Count - count, count).ToArray();
-        _stack.RemoveRange(_stack.Count - count, count);
-        return values;
-    }
-
-    private readonly object?[] PopToMark()
-    {
-        var mark = _stack.LastIndexOf(Mark);
-        if (mark < 0)
-        {
-            throw Broken("closes a group that it never opened");
-        }
-
-        var values = PopMany(_stack.Count - mark - 1);
-        _ = Pop();
-        return values;
-    }
-
-    private readonly T Top<T>() => As<T>(Peek());
-
-    private readonly T As<T>(object? value) => value is T typed ? typed : throw Broken($"holds {value?.GetType().Name ?? "None"} where {typeof(T).Name} belongs");
 
     private readonly object? Recall(long index) => _memo.TryGetValue(index, out var value) ? value : throw Broken($"recalls {index}, which it never kept");
 
@@ -293,5 +252,5 @@ internal ref struct PickleReader
         return _code.Slice(_at - length, length);
     }
 
-    private readonly CheckpointException Broken(string reason) => new(_path, $"its pickle {reason}.");
+    private readonly CheckpointException Broken(string reason) => PickleStack.Broken(_path, reason);
 }

@@ -94,6 +94,11 @@ internal static class SafetensorsHeader
             throw new CheckpointException(path, name, $"has dtype '{CheckpointException.Printable(type.GetString()!)}', which is not one of {string.Join(", ", Types.Keys)}.");
         }
 
+        if (shape.GetArrayLength() > TensorInfo.MostDimensions)
+        {
+            throw new CheckpointException(path, name, $"has {shape.GetArrayLength()} dimensions; the bound is {TensorInfo.MostDimensions}.");
+        }
+
         var sizes = shape.EnumerateArray().Select(size => Count(path, name, "shape", size)).ToArray();
         var start = Count(path, name, "data_offsets", offsets[0]);
         var end = Count(path, name, "data_offsets", offsets[1]);

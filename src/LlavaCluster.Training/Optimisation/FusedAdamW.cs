@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,13 +24,17 @@ public sealed class FusedAdamW : IDisposable
         """;
 
     private readonly jit.CompilationUnit _script = jit.compile(Source);
-    private readonly AdamWOptions _options;
+    private readonly Scalar? _limit;
+    private readonly Scalar _firstDecay;
+    private readonly Scalar _secondDecay;
+    private readonly Scalar _epsilon;
     private readonly IReadOnlyList<State> _groups;
 
     /// <summary>Starts with zero moments. Unfreezes every parameter of the groups.</summary>
     public FusedAdamW(IReadOnlyList<ParameterGroup> groups, AdamWOptions options)
     {
-        _options = options;
+        _limit = options.ClipNorm is { } limit ? Scalars.Of(limit) : null;
+        (_firstDecay, _secondDecay, _epsilon) = (Scalars.Of(options.Beta1), Scalars.Of(options.Beta2), Scalars.Of(options.Epsilon));
         _groups = [.. groups.Where(group => group.Parameters.Count > 0).Select(group => new State(group))];
     }
 
@@ -44,13 +49,14 @@ public sealed class FusedAdamW : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var gradients = _groups.Select(group => group.Gradients()).ToArray();
-        double? norm = _options.ClipNorm is { } limit ? ((Tensor)_script.invoke("clip", gradients.SelectMany(of => of).ToArray(), limit)).item<float>() : null;
+        double? norm = _limit is { } limit ? ((Tensor)_script.invoke("clip", gradients.SelectMany(of => of).ToArray(), limit)).item<float>() : null;
         for (var i = 0; i < _groups.Count; i++)
         {
             var group = _groups[i];
+            var learningRate = Scalars.Of(group.Group.LearningRate * rate);
             _script.invoke(
-                "step", group.Values, gradients[i], group.First, group.Second, group.Steps,
-                group.Group.LearningRate * rate, _options.Beta1, _options.Beta2, group.Group.WeightDecay, _options.Epsilon);
+                "step", group.Values, gradients[i], group.First, group.Second, group.Steps, learningRate, _firstDecay, _secondDecay, group.WeightDecay, _epsilon);
+            GC.KeepAlive(learningRate);
             foreach (var gradient in gradients[i])
             {
                 gradient.zero_();
@@ -77,6 +83,7 @@ public sealed class FusedAdamW : IDisposable
         public State(ParameterGroup group)
         {
             Group = group;
+            WeightDecay = Scalars.Of(group.WeightDecay);
             _names = [.. group.Parameters.Select(parameter => parameter.Name)];
             Tensor[] values = [.. group.Parameters.Select(parameter => parameter.Value)];
             foreach (var value in values)
@@ -91,6 +98,8 @@ public sealed class FusedAdamW : IDisposable
         }
 
         public ParameterGroup Group { get; }
+
+        public Scalar WeightDecay { get; }
 
         public Tensor[] Values { get; }
 

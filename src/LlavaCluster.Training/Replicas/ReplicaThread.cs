@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
+using LlavaCluster.Model.Layers;
 using LlavaCluster.Training.Objectives;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Replicas;
@@ -29,10 +29,8 @@ internal sealed class ReplicaThread<TBatch> : IDisposable
     public static double Backward(IObjective<TBatch> objective, TBatch batch, double scale)
     {
         using var scope = NewDisposeScope();
-        Scalar kept = scale;
-        var loss = objective.Loss(batch).mul(kept);
+        var loss = objective.Loss(batch).Times(scale);
         loss.backward();
-        GC.KeepAlive(kept);
         return loss.item<float>();
     }
 

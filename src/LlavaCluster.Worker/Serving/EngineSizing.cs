@@ -28,7 +28,7 @@ internal static class EngineSizing
         return new EngineOptions
         {
             KvBlocks = (int)Math.Clamp(kvBytes / KvCache.BytesPerBlock(text, defaults.BlockSize, type), context + SpareBlocks, MostBlocks),
-            ImageCacheTokens = Math.Max(defaults.ImageCacheTokens, CachedImages * maxImageTokens),
+            ImageCacheTokens = (int)Math.Min(int.MaxValue, Math.Max(defaults.ImageCacheTokens, (long)CachedImages * maxImageTokens)),
             MaxTokensPerStep = (int)Math.Clamp(StepSeconds * threads * FlopsPerThread / (2.0 * parameters), LeastTokensPerStep, defaults.MaxTokensPerStep),
         };
     }

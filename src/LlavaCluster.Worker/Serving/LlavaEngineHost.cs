@@ -8,6 +8,7 @@ using LlavaCluster.Engine;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
+using LlavaCluster.Model.Kernels;
 using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -39,11 +40,16 @@ internal sealed partial class LlavaEngineHost(
             }
 
             var status = engine.GetStatus();
-            return new EngineStatus(status.Health == EngineHealth.Ready, status.Running, status.Waiting, (long)status.FreeBlocks * BlockSize, (long)status.TotalBlocks * BlockSize, 0, "cpu");
+            return new EngineStatus(
+                status.Health == EngineHealth.Ready,
+                status.Running,
+                status.Waiting,
+                (long)status.FreeBlocks * status.BlockSize,
+                (long)status.TotalBlocks * status.BlockSize,
+                status.TokensPerSecond,
+                _model!.Network.Device.type.ToString().ToLowerInvariant());
         }
     }
-
-    private static int BlockSize => new EngineOptions().BlockSize;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {

@@ -76,7 +76,7 @@ internal sealed class ServedModel : IDisposable
         // Rows without a token, and the tokens that stand for pictures and padding.
         ReservedTokens = [.. Enumerable.Range(Codec.Count, Math.Max(0, Network.Config.Text.VocabSize - Codec.Count)), .. new[] { Network.Config.ImageTokenId, Network.Config.PadTokenId ?? Network.Config.ImageTokenId }.Distinct().Where(id => id < Codec.Count)],
         Projector = Digest($"{Card.Name} {Card.CreatedAt.UtcTicks}"),
-        TokenTexts = [.. Enumerable.Range(0, Network.Config.Text.VocabSize).Select(id => new TokenText(Codec.Bytes(id), Codec.LosesFirstSpace(id)))],
+        TokenTexts = TokenText.Of(Codec, Network.Config.Text.VocabSize),
         CreateDecoder = () => new AnswerDecoder(Codec.CreateDecoder()),
     };
 

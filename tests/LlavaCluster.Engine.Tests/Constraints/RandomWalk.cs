@@ -24,7 +24,6 @@ internal static class RandomWalk
             var allowed = Vocabularies.AllowedIds(constraint, vocabulary);
             Assert.NotEmpty(allowed);
             Assert.Equal(constraint.IsComplete, allowed.Contains(Vocabularies.End));
-            Assert.Equal(allowed.Length == 1 ? allowed[0] : null, constraint.ForcedToken);
             var id = step < FreeSteps ? Pick(allowed, random) : Hurry(allowed, vocabulary, random);
             bytes.AddRange(vocabulary.BytesOf(id, step == 0));
             Assert.True(constraint.Advance(id));

@@ -41,14 +41,14 @@ public sealed class TokenConstraintTests
         }
 
         Assert.True(constraint.Advance(C));
-        Assert.Equal(At, constraint.ForcedToken);
+        Assert.Equal([At], Vocabularies.AllowedIds(constraint, Words));
         Assert.True(constraint.Advance(At));
         Assert.True(constraint.IsComplete);
-        Assert.Equal(Vocabularies.End, constraint.ForcedToken);
+        Assert.Equal([Vocabularies.End], Vocabularies.AllowedIds(constraint, Words));
         Assert.True(constraint.Advance(Vocabularies.End));
         Assert.False(constraint.Advance(Vocabularies.End));
         Assert.True(constraint.IsComplete);
-        Assert.Null(constraint.ForcedToken);
+        Assert.Empty(Vocabularies.AllowedIds(constraint, Words));
     }
 
     [Fact]

@@ -20,13 +20,16 @@ internal static class Vocabularies
     /// <param name="words">Pieces with U+2581 for spaces; the first has id FirstByte + 256.</param>
     public static TokenVocabulary Of(params IEnumerable<string> words)
     {
-        var bytes = Enumerable.Range(0, 256).Select(value => TokenSpelling.OfBytePiece($"<0x{value:X2}>"));
-        return new TokenVocabulary([TokenSpelling.None, TokenSpelling.None, TokenSpelling.None, .. bytes, .. words.Select(TokenSpelling.OfPiece), TokenSpelling.None], [End]);
+        var bytes = Enumerable.Range(0, 256).Select(value => new TokenText(new[] { (byte)value }, false));
+        return new TokenVocabulary([default, default, default, .. bytes, .. words.Select(Piece), default], [End]);
     }
 
     /// <summary>A vocabulary of words alone, after unk, BOS and EOS.</summary>
     public static TokenVocabulary OfWordsAlone(params IEnumerable<string> words) =>
-        new([TokenSpelling.None, TokenSpelling.None, TokenSpelling.None, .. words.Select(TokenSpelling.OfPiece)], [End]);
+        new([default, default, default, .. words.Select(Piece)], [End]);
+
+    // As transformers' LlamaTokenizer decodes a piece: U+2581 is a space, and one at the very start of the answer is the dummy prefix and vanishes.
+    private static TokenText Piece(string piece) => new(Encoding.UTF8.GetBytes(piece.Replace('\u2581', ' ')), piece.StartsWith('\u2581'));
 
     public static CompiledConstraint Compile(ConstraintSpec spec, TokenVocabulary vocabulary)
     {
@@ -39,7 +42,7 @@ internal static class Vocabularies
     public static string Refusal(ConstraintSpec spec) =>
         Assert.IsType<ConstraintCompilation.Refused>(ConstraintCompiler.Compile(spec, Of(JsonWords))).Message;
 
-    public static int[] AllowedIds(ITokenConstraint constraint, TokenVocabulary vocabulary)
+    public static int[] AllowedIds(TokenConstraint constraint, TokenVocabulary vocabulary)
     {
         var words = constraint.Allowed.ToArray();
         return [.. Enumerable.Range(0, vocabulary.Size).Where(id => id / 64 < words.Length && (words[id / 64] >> (id % 64) & 1) != 0)];

@@ -30,7 +30,7 @@ public sealed class EngineCoreTests
     public void Step_WhenTheDeviceFailsEverything_FailsRetryablyAndGivesUp()
     {
         using var bench = new EngineBench();
-        bench.Runner.OnForward = () => throw new InvalidOperationException("device lost");
+        bench.Runner.OnDevice = () => throw new InvalidOperationException("device lost");
         var live = Enumerable.Range(0, 6).Select(i => bench.Submit(Of("a", 4, Text([.. Enumerable.Range(i, 12)])))).ToList();
         bench.RunToEnd();
         Assert.All(live, request => Assert.True(EngineBench.Read(request)[^1].Failure!.IsRetryable));
@@ -55,8 +55,8 @@ public sealed class EngineCoreTests
     public void Step_WhenAnImageIsRefused_FailsItsRequestWithTheReason()
     {
         using var bench = new EngineBench();
-        var refused = bench.Submit(Of("a", 4, Image(2, 4, () => throw new ImageRefusedException("messages: a picture must be whole.")), Text(1)));
-        var faulty = bench.Submit(Of("a", 4, Image(3, 4, () => throw new IOException("at /data/objects/3")), Text(1)));
+        var refused = bench.Submit(Of("a", 4, Image(2, 4, _ => throw new ImageRefusedException("messages: a picture must be whole.")), Text(1)));
+        var faulty = bench.Submit(Of("a", 4, Image(3, 4, _ => throw new IOException("at /data/objects/3")), Text(1)));
         bench.RunToEnd();
         Assert.Equal(new RequestFailure(FailureKind.Image, "messages: a picture must be whole."), EngineBench.Read(refused)[^1].Failure);
         Assert.Equal(new RequestFailure(FailureKind.Image, "The pixels of an image could not be had (IOException)."), EngineBench.Read(faulty)[^1].Failure);
@@ -161,11 +161,77 @@ public sealed class EngineCoreTests
         Assert.Equal(
             "prompt and max_tokens must be <= 256 tokens (the KV cache) together; were 10 + 250.",
             bench.Refuse(Of("a", 250, Text([.. Enumerable.Range(0, 10)])))!.Message);
+        Assert.Equal(
+            "prompt and max_tokens must be <= 256 tokens (the KV cache) together; were 4294967294 + 1.",
+            bench.Refuse(Of("a", 1, Image(1, int.MaxValue), Image(2, int.MaxValue)))!.Message);
+        Assert.Equal("tenant salt must be >= 16 bytes; was 0.", bench.Refuse(Of("a", 1, Text(1)) with { Tenant = new EngineTenant("a", default) })!.Message);
         Assert.Equal("an image must be <= 32 tokens (the image cache); was 33.", bench.Refuse(Of("a", 1, Image(1, 33)))!.Message);
         Assert.Equal("prompt must have at least 1 token; had 0.", bench.Refuse(Of("a", 1))!.Message);
         Assert.Equal("prompt ids must be from 0 to 39 and not 39; one was 39.", bench.Refuse(Of("a", 1, Text(ImageToken)))!.Message);
         Assert.Equal(RejectionReason.AdapterMissing, bench.Refuse(Of("a", 1, Text(1)) with { Adapter = ContentDigest.Of("x"u8) })!.Reason);
         Assert.Equal("n must be >= 1 and <= 8; was 9.", bench.Refuse(Of("a", 1, Text(1)).With(s => s with { Choices = 9 }))!.Message);
+    }
+
+    [Fact]
+    public void Step_WhenPoisonedRequestsComeOneByOne_FailsThemAndGoesOn()
+    {
+        using var bench = new EngineBench();
+        bench.Runner.PoisonToken = Poison;
+        for (var i = 0; i < 5; i++)
+        {
+            var bad = bench.Submit(Of("a", 4, Text(i, Poison)));
+            bench.RunToEnd();
+            Assert.Equal(FailureKind.Poisoned, EngineBench.Read(bad)[^1].Failure!.Kind);
+        }
+
+        Assert.False(bench.Core.IsFaulted);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhenTheDeviceIsLostWhileOnlyImagesAreEncoded_FailsRetryablyAndGivesUp()
+    {
+        using var bench = new EngineBench();
+        bench.Runner.OnDevice = () => throw new InvalidOperationException("device lost");
+        var lost = bench.Submit(Of("a", 4, Image(1, 4)));
+        bench.RunToEnd();
+        Assert.Equal(FailureKind.DeviceFault, EngineBench.Read(lost)[^1].Failure!.Kind);
+        Assert.True(bench.Core.IsFaulted);
+        var late = bench.Submit(Of("a", 4, Text(1)));
+        Assert.Equal(FailureKind.DeviceFault, EngineBench.Read(late)[^1].Failure!.Kind);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhenADecoderThrows_FailsThatRequestOnly()
+    {
+        var broken = true;
+        using var bench = new EngineBench(model: Requests.Model with { CreateDecoder = () => new Decoder(broken) });
+        var bad = bench.Submit(Of("a", 4, Text(1, 2)).With(s => s with { Choices = 2 }));
+        broken = false;
+        var good = bench.Submit(Of("a", 4, Text(1, 2)));
+        bench.RunToEnd();
+        Assert.Equal([FailureKind.Poisoned, FailureKind.Poisoned], EngineBench.Read(bad).Select(u => u.Failure?.Kind));
+        Assert.Null(EngineBench.Read(good)[^1].Failure);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhenADecoderThrowsAtTheEndOfAnAnswer_StillClosesTheStream()
+    {
+        using var bench = new EngineBench(model: Requests.Model with { CreateDecoder = () => new Decoder(brokenAtEnd: true) });
+        var bad = bench.Submit(Of("a", 1, Text(1, 2)));
+        bench.RunToEnd();
+        Assert.Equal(FailureKind.Poisoned, Assert.Single(EngineBench.Read(bad)).Failure!.Kind);
+        Assert.True(bad.IsDone);
+        bench.AssertNothingIsHeld();
+    }
+
+    private sealed class Decoder(bool broken = false, bool brokenAtEnd = false) : ITextDecoder
+    {
+        public string Append(int token) => broken ? throw new InvalidOperationException("broken decoder") : "x";
+
+        public string Finish() => brokenAtEnd ? throw new InvalidOperationException("broken decoder") : "";
     }
 
     private static Func<SamplingOptions, SamplingOptions> Never(int token) =>

@@ -108,7 +108,7 @@ public sealed class GoldenEngineTests
             var request = new EngineRequest
             {
                 Id = prompt,
-                Tenant = new EngineTenant("tenant", new byte[] { 1 }),
+                Tenant = new EngineTenant("tenant", new byte[EngineTenant.LeastSalt]),
                 Prompt = Segments(prompt),
                 Sampling = new SamplingOptions { Temperature = temperature, Seed = 7, MaxTokens = 24 },
                 Emitted = [emitted ?? []],

@@ -51,6 +51,61 @@ public sealed class LlmEngineTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Health_WhenAStepHangs_EndsItsStreamsForAnotherWorkerAndGivesEverythingBackAfterwards()
+    {
+        Hold();
+        var submission = _engine.Submit(Of("a", 100, Text(1)).With(s => s with { Choices = 2, IgnoreEos = true }), Token);
+        _entered.Wait(Token);
+        _time.Advance(_options.StepTimeout);
+        var updates = await ReadAsync(submission);
+        Assert.All(updates, update => Assert.True(update.Failure!.IsRetryable));
+        Assert.Equal([0, 1], updates.Select(update => update.Choice));
+        Assert.NotNull(updates[^1].Usage);
+        _go.Set();
+        await _engine.DrainAsync(Token);
+        Assert.Equal((EngineHealth.Ready, _options.KvBlocks), (_engine.Health, _engine.GetStatus().FreeBlocks));
+    }
+
+    [Fact]
+    public async Task Health_WhenOtherWorkKeepsTheDevice_FlipsToo()
+    {
+        var other = _device.RunAsync(Wait, Token);
+        _entered.Wait(Token);
+        var submission = _engine.Submit(Of("a", 1, Text(1)), Token);
+        Assert.True(SpinWait.SpinUntil(() => _device.HasWaiting, TimeSpan.FromSeconds(30)), "The engine should ask for the device.");
+        _time.Advance(_options.StepTimeout);
+        Assert.Equal(EngineHealth.Hung, _engine.Health);
+        _go.Set();
+        await other;
+        Assert.True((await ReadAsync(submission))[^1].Failure!.IsRetryable);
+    }
+
+    [Fact]
+    public async Task Submit_WhileOtherWorkAlwaysWaitsForTheDevice_StillRuns()
+    {
+        var stop = false;
+        void Work()
+        {
+            // The next one is queued before this one ends, so that something always waits.
+            _ = Volatile.Read(ref stop) ? null : _device.RunAsync(Work, Token);
+        }
+
+        await _device.RunAsync(Work, Token);
+        await _device.RunAsync(Work, Token);
+        var submission = _engine.Submit(Of("a", 3, Text(1)).With(s => s with { IgnoreEos = true }), Token);
+        var updates = await ReadAsync(submission).WaitAsync(TimeSpan.FromSeconds(30), Token);
+        Volatile.Write(ref stop, true);
+        Assert.Equal(3, EngineBench.Tokens(updates).Length);
+    }
+
+    [Fact]
+    public async Task EraseTenantAsync_AfterTheEngineHasStopped_FindsNothing()
+    {
+        await _engine.DisposeAsync();
+        Assert.Equal((0, 0), await _engine.EraseTenantAsync("a", Token).WaitAsync(TimeSpan.FromSeconds(30), Token));
+    }
+
+    [Fact]
     public async Task Submit_WhenTheQueueIsFull_IsRejectedWithAHintUntilThereIsRoom()
     {
         Hold();
@@ -121,9 +176,11 @@ public sealed class LlmEngineTests : IAsyncDisposable
         await Assert.IsType<Submission.Accepted>(submission).Updates.ReadAllAsync(Token).ToListAsync(Token);
 
     /// <summary>The next forward pass says that it has begun and waits.</summary>
-    private void Hold() => _runner.OnForward = () =>
+    private void Hold() => _runner.OnDevice = Wait;
+
+    private void Wait()
     {
         _entered.Set();
         _go.Wait();
-    };
+    }
 }

@@ -10,7 +10,7 @@ public sealed class StopMatcherTests
     {
         var matcher = new StopMatcher(["###"]);
         Assert.Equal("hello", matcher.Push("hello"));
-        Assert.Equal(0, matcher.HeldBack);
+        Assert.Equal("", matcher.Finish());
     }
 
     [Fact]
@@ -18,7 +18,6 @@ public sealed class StopMatcherTests
     {
         var matcher = new StopMatcher(["USER:"]);
         Assert.Equal("Hi ", matcher.Push("Hi US"));
-        Assert.Equal(2, matcher.HeldBack);
         Assert.Equal("USA", matcher.Push("A"));
         Assert.Null(matcher.Matched);
     }

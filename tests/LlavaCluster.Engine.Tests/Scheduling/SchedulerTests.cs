@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace LlavaCluster.Engine.Tests.Scheduling;
 
-public sealed class SchedulerTests
+public sealed partial class SchedulerTests
 {
     private readonly EngineOptions _options = new()
     {
@@ -76,69 +76,15 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void Plan_BackloggedTenants_AreServedByWeightWithinABound()
+    public void Plan_PrefixThatAPausedSequenceComputes_IsNotWaitedFor()
     {
-        for (var i = 0; i < 120; i++)
-        {
-            Add("light", 8, weight: 1);
-            Add("heavy", 8, weight: 3);
-        }
-
-        var served = new Dictionary<string, int> { ["light"] = 0, ["heavy"] = 0 };
-        for (var step = 0; step < 40; step++)
-        {
-            foreach (var row in Step(finishAfterPrompt: true).Rows)
-            {
-                served[row.Sequence.Scope.Owner] += row.Count;
-            }
-
-            // Both have run what their weight gives them, but for the sequences of one full batch.
-            Assert.InRange(served["heavy"] - (3.0 * served["light"]), -8 * 3 * 4, 8 * 4);
-        }
-    }
-
-    [Fact]
-    public void Plan_TenantThatWasIdle_EarnsNoCredit()
-    {
-        for (var i = 0; i < 50; i++)
-        {
-            Add("busy", 8);
-        }
-
-        for (var step = 0; step < 10; step++)
-        {
-            Step(finishAfterPrompt: true);
-        }
-
-        for (var i = 0; i < 50; i++)
-        {
-            Add("late", 8);
-        }
-
-        var counts = Enumerable.Range(0, 8).SelectMany(_ => Step(finishAfterPrompt: true).Rows.ToList()).GroupBy(r => r.Sequence.Scope.Owner).ToDictionary(g => g.Key, g => g.Sum(r => r.Count));
-        Assert.InRange(counts["late"] - counts["busy"], -24, 24);
-    }
-
-    [Fact]
-    public void Plan_UrgentOneWhenAllPlacesAreTaken_TakesThePlaceOfABackgroundOne()
-    {
-        var background = Enumerable.Range(0, 4).Select(_ => Add("a", 4, RequestPriority.Background)).ToList();
+        _options.MaxTokensPerStep = 8;
+        var first = AddAlike("a", 24);
         Step();
-        var urgent = Add("b", 4);
-        var plan = _scheduler.Plan();
-        Assert.Equal([background[3]], plan.Preempted);
-        Assert.Equal(urgent, plan.Rows[^1].Sequence);
-        Assert.Equal((SequenceState.Waiting, 0), (background[3].State, background[3].Blocks.Count));
-    }
-
-    [Fact]
-    public void Plan_LongWaitingBackground_IsPromotedAndNotStarved()
-    {
-        _options.MaxRunningSequences = 1;
-        var patient = Add("a", 4, RequestPriority.Background);
-        _time.Advance(_options.PriorityAging);
-        _scheduler.Plan();
-        Assert.Equal(RequestPriority.Normal, patient.Priority);
+        var second = AddAlike("a", 24);
+        Assert.DoesNotContain(second, _scheduler.Plan().Rows.Select(row => row.Sequence));
+        first.Paused = true;
+        Assert.Contains(second, _scheduler.Plan().Rows.Select(row => row.Sequence));
     }
 
     [Fact]
@@ -181,6 +127,16 @@ public sealed class SchedulerTests
 
     private Sequence AddImage(string tenant, int key, int tokens) =>
         Add(tenant, tokens + 2, [new ImageSpan(Key(key), 1, tokens)], RequestPriority.Interactive, 1);
+
+    /// <summary>One whose prompt begins like every other's made here.</summary>
+    private Sequence AddAlike(string tenant, int tokens, RequestPriority priority = RequestPriority.Interactive)
+    {
+        var made = _made;
+        _made = 0;
+        var sequence = Add(tenant, tokens, priority);
+        _made = made + 1;
+        return sequence;
+    }
 
     private Sequence Add(string tenant, int tokens, ImageSpan[] images, RequestPriority priority, double weight)
     {

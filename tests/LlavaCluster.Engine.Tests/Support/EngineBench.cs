@@ -8,17 +8,19 @@ namespace LlavaCluster.Engine.Tests.Support;
 /// <summary>An engine core on the test's own thread, step by step, over a <see cref="HashRunner"/>.</summary>
 internal sealed class EngineBench : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly RequestFactory _factory;
     private readonly EngineInstruments _instruments = new();
     private readonly SemaphoreSlim _loaded = new(0);
 
-    public EngineBench(EngineOptions? options = null)
+    public EngineBench(EngineOptions? options = null, EngineModel? model = null)
     {
         Options = options ?? new EngineOptions { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 24, MaxRunningSequences = 8, MaxImageTokensPerStep = 8, ImageCacheTokens = 32 };
         Assert.Null(Options.Validate());
         Runner = new HashRunner(Options, Requests.Vocabulary);
-        _factory = new RequestFactory(Requests.Model, Options, Time);
-        Core = new EngineCore(Requests.Model, Options, Runner, Time, _instruments, NullLogger.Instance, () => _loaded.Release());
+        _factory = new RequestFactory(model ?? Requests.Model, Options, Time);
+        Core = new EngineCore(model ?? Requests.Model, Options, Runner, Time, _instruments, NullLogger.Instance, () => _loaded.Release());
     }
 
     public EngineOptions Options { get; }
@@ -49,11 +51,14 @@ internal sealed class EngineBench : IDisposable
         var outcome = Core.Step();
         if (outcome == StepOutcome.Stalled && Core.Live.Any(r => r.FullSince is null))
         {
-            Assert.True(_loaded.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "The engine waits for nothing.");
+            AwaitLoad();
         }
 
         return outcome;
     }
+
+    /// <summary>Waits until one more load of pixels has ended.</summary>
+    public void AwaitLoad() => Assert.True(_loaded.Wait(Patience, TestContext.Current.CancellationToken), "The engine waits for nothing.");
 
     public void RunToEnd(int mostSteps = 5000)
     {

@@ -26,8 +26,8 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
     /// <summary>Makes logits NaN for rows that end in this token.</summary>
     public int? NanToken { get; set; }
 
-    /// <summary>Runs at the start of every forward pass.</summary>
-    public Action? OnForward { get; set; }
+    /// <summary>Runs at the start of everything that would be computed on a device; throws where the device is lost.</summary>
+    public Action? OnDevice { get; set; }
 
     public void DropImages(IReadOnlyList<int> slots)
     {
@@ -39,6 +39,7 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
 
     public void Encode(IReadOnlyList<ImageWork> images)
     {
+        OnDevice?.Invoke();
         foreach (var image in images)
         {
             if (image.Pixels[0] < 0)
@@ -56,7 +57,7 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
 
     public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits)
     {
-        OnForward?.Invoke();
+        OnDevice?.Invoke();
         var total = 0;
         foreach (var row in rows)
         {
@@ -79,6 +80,8 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
             }
         }
     }
+
+    public void Probe() => OnDevice?.Invoke();
 
     public void Dispose() => IsDisposed = true;
 

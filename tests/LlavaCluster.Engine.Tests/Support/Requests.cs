@@ -23,17 +23,18 @@ internal static class Requests
         CreateDecoder = () => new LetterDecoder(),
     };
 
-    public static EngineTenant Tenant(string name, double weight = 1) => new(name, System.Text.Encoding.UTF8.GetBytes("salt of " + name), weight);
+    public static EngineTenant Tenant(string name, double weight = 1) => new(name, System.Text.Encoding.UTF8.GetBytes("the secret salt of " + name), weight);
 
     /// <summary>An image whose one pixel value is its identity; a negative one cannot be encoded.</summary>
-    /// <param name="load">Gives its pixels instead.</param>
-    public static PromptSegment Image(int pixel, int tokens, Func<float[]>? load = null) => new PromptSegment.Picture(new PromptImage
+    public static PromptSegment Image(int pixel, int tokens) => Image(pixel, tokens, _ => ValueTask.FromResult(new float[] { pixel }));
+
+    public static PromptSegment Image(int pixel, int tokens, Func<CancellationToken, ValueTask<float[]>> load) => new PromptSegment.Picture(new PromptImage
     {
         Digest = ContentDigest.Of(BitConverter.GetBytes(pixel)),
         Preprocessing = ContentDigest.Of("pixels"u8),
         Layout = TileLayout.Single,
         Tokens = tokens,
-        LoadPixels = _ => ValueTask.FromResult(load?.Invoke() ?? [pixel]),
+        LoadPixels = load,
     });
 
     public static PromptSegment Text(params int[] ids) => new PromptSegment.Text(ids);

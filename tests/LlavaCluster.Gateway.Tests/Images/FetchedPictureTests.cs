@@ -4,6 +4,7 @@ using CsCheck;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Images;
 using LlavaCluster.Gateway.Tests.Fakes;
+using LlavaCluster.Pictures;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -64,7 +65,7 @@ public sealed class FetchedPictureTests
             context.Response.ContentLength = declared ? 1001 : null;
             await context.Response.Body.WriteAsync(new byte[1001]);
         });
-        using var fetcher = host.Fetcher(new ImageLimits { AllowUrls = true, MaxBytes = 1000 });
+        using var fetcher = host.Fetcher(new ImageLimits { AllowUrls = true, File = new HeaderLimits { MaxBytes = 1000 } });
         Assert.Equal("image_url must be at most 1000 bytes.", (await fetcher.FetchAsync(Url, "image_url", Cancel)).Failure!.Message);
     }
 

@@ -101,8 +101,8 @@ public sealed class LlavaConfigReaderTests : IDisposable
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_feature_layer":25}""", "vision_feature_layer must lie between -25 and 24 for 24 layers; was 25")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_feature_layer":[]}""", "vision_feature_layer must be an integer or a list of integers; was []")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_feature_select_strategy":"all"}""", "vision_feature_select_strategy must be one of")]
-    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"hidden_size":"big"}}""", "text_config.hidden_size must be an integer >= 1; was \"big\"")]
-    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"hidden_size":0}}""", "text_config.hidden_size must be an integer >= 1; was 0")]
+    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"hidden_size":"big"}}""", "text_config.hidden_size must be an integer between 1 and 1048576; was \"big\"")]
+    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"hidden_size":0}}""", "text_config.hidden_size must be an integer between 1 and 1048576; was 0")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"num_key_value_heads":3}}""", "text_config.num_key_value_heads must divide num_attention_heads (32); was 3")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"model_type":"qwen2"}}""", "text_config.model_type must be one of llama, mistral; was \"qwen2\"")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"hidden_act":"gelu"}}""", "text_config.hidden_act")]
@@ -110,6 +110,10 @@ public sealed class LlavaConfigReaderTests : IDisposable
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_config":{"model_type":"siglip_vision_model"}}""", "vision_config.model_type must be one of clip_vision_model")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_config":7}""", "vision_config must be an object; was 7")]
     [InlineData("""{"model_type":"llava_next","image_token_index":5,"image_grid_pinpoints":[[336]]}""", "image_grid_pinpoints must be a list of pairs")]
+    // A plan of two thousand million layers would fill the memory before a tensor is found to be missing.
+    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"num_hidden_layers":2000000000}}""", "text_config.num_hidden_layers must be an integer between 1 and 1024; was 2000000000")]
+    [InlineData("""{"model_type":"llava","image_token_index":5,"vision_config":{"num_hidden_layers":2147483647}}""", "vision_config.num_hidden_layers must be an integer between 1 and 1024; was 2147483647")]
+    [InlineData("""{"model_type":"\ud800"}""", "holds text that is not Unicode")]
     [InlineData("[]", "must hold a JSON object")]
     [InlineData("{", "is not valid JSON")]
     public void Read_WhenAValueIsWrong_NamesTheKeyTheRuleAndTheValue(string json, string message) =>

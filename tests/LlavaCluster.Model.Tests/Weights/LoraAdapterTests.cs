@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.TestSupport;
@@ -76,7 +77,9 @@ public sealed class LoraAdapterTests : IDisposable
     [InlineData("\"target_parameters\":[\"x\"]", "target_parameters must be off")]
     [InlineData("\"lora_bias\":true", "lora_bias must be off")]
     [InlineData("\"init_lora_weights\":\"pissa\"", "init_lora_weights must be true, false")]
-    [InlineData("\"r\":0", "r must be an integer >= 1; was 0")]
+    [InlineData("\"r\":0", "r must be an integer between 1 and 1048576; was 0")]
+    [InlineData("\"r\":4,\"rank_pattern\":{\"(q)\\\\1\":4}", "rank_pattern must have regular expressions as its keys, without look-around and back-references")]
+    [InlineData("\"r\":4,\"rank_pattern\":{\"(\":4}", "rank_pattern must have regular expressions as its keys")]
     [InlineData("\"r\":8", "must have rank 8, as adapter_config.json says; A has 4 and B 4")]
     public void Read_WhenTheAdapterIsOfAnotherKind_NamesTheKey(string settings, string message)
     {
@@ -103,6 +106,39 @@ public sealed class LoraAdapterTests : IDisposable
 
         Assert.Equal(name, refusal.Tensor);
         Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_WhenAPatternWouldBacktrackForEver_AnswersAtOnce()
+    {
+        // Within the 200 ms that a pattern once had, a file of a thousand of them took minutes for every module.
+        WriteAdapter($"\"r\":4,\"alpha_pattern\":{{{string.Join(',', Enumerable.Range(0, 200).Select(i => $"\"((.*)*)*{i}\":{i + 1}"))}}}", 4, "language_model.model.layers.0.self_attn.q_proj");
+
+        using var adapter = LoraAdapterReader.Read(_folder.Root, _config);
+
+        Assert.Equal(2.0, adapter.Modules["language_model.layers.0.self_attn.q_proj"].Scale);
+    }
+
+    [Fact]
+    public void Read_WhenAFactorHoldsIntegers_NamesIt()
+    {
+        _ = _folder.Write("adapter_config.json", """{"peft_type":"LORA","r":4}""");
+        using var tensor = torch.zeros(4, 96, ScalarType.Int64);
+        SafetensorsWriter.Write(_folder.File("adapter_model.safetensors"), [new("base_model.model.language_model.model.layers.0.self_attn.q_proj.lora_A.weight", tensor)]);
+
+        Assert.Contains("must hold floating-point numbers; was Int64", Assert.Throws<CheckpointException>(() => LoraAdapterReader.Read(_folder.Root, _config)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("multi_modal_projector.linear_1.bias")]
+    [InlineData("language_model.norm.weight")]
+    [InlineData("language_model.layers.0.self_attn.q_proj.bias")]
+    public void Apply_WhenItReplacesWhatRowsCannotDifferIn_IsRefused(string name)
+    {
+        using var tensor = torch.zeros(96);
+        using var weights = new LoraWeights(new Dictionary<string, LoraFactors>(), new Dictionary<string, Tensor> { [name] = tensor });
+
+        Assert.Contains(name, Assert.Throws<ArgumentException>(() => new LoraAdapter(weights, ScalarType.Float32, CPU)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

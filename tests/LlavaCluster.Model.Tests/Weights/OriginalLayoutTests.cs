@@ -42,6 +42,19 @@ public sealed class OriginalLayoutTests : IDisposable
     }
 
     [Fact]
+    public void Open_WhenTheModelBringsATunedTower_KeepsItBesideThePlainOne()
+    {
+        WriteModel(projectorApart: false, "tower", ownTower: true);
+        WriteTower("tower", scale: 2);
+        using var scope = NewDisposeScope();
+        using var expected = CheckpointReader.Open(Goldens.Path("a_llava15"));
+
+        using var actual = CheckpointReader.Open(_folder.Root);
+
+        AssertSame(expected, actual);
+    }
+
+    [Fact]
     public void Open_WhenTheTowerIsNowhere_NamesIt()
     {
         WriteModel(projectorApart: false, "openai/clip-vit-large-patch14-336");
@@ -59,7 +72,7 @@ public sealed class OriginalLayoutTests : IDisposable
         }
     }
 
-    private void WriteModel(bool projectorApart, string tower)
+    private void WriteModel(bool projectorApart, string tower, bool ownTower = false)
     {
         _ = _folder.Write("tokenizer.model", "x");
         _ = _folder.Write("config.json", $$"""
@@ -67,7 +80,7 @@ public sealed class OriginalLayoutTests : IDisposable
              "mm_vision_tower":"{{tower}}","mm_projector_type":"mlp2x_gelu","mm_vision_select_layer":-2,"mm_hidden_size":64}
             """);
         using var file = SafetensorsFile.Open(Goldens.Path("a_llava15", "model.safetensors"));
-        var names = file.Tensors.Keys.Where(name => !name.StartsWith("vision_tower.", StringComparison.Ordinal)).ToArray();
+        var names = file.Tensors.Keys.Where(name => ownTower || !name.StartsWith("vision_tower.", StringComparison.Ordinal)).ToArray();
         var apart = names.Where(name => projectorApart && name.StartsWith("multi_modal", StringComparison.Ordinal)).ToArray();
         WriteArchive(file, "pytorch_model.bin", names.Except(apart));
         if (projectorApart)
@@ -95,18 +108,19 @@ public sealed class OriginalLayoutTests : IDisposable
         _ = _folder.Write(path, PickleWriter.Archive(pickle, [.. storages]));
     }
 
-    private void WriteTower(string name)
+    private void WriteTower(string name, double scale = 1)
     {
         _ = Directory.CreateDirectory(_folder.File(name));
         _ = _folder.Write(Path.Combine(name, "config.json"), """{"model_type":"clip","vision_config":{"hidden_size":64,"image_size":56,"intermediate_size":160,"num_attention_heads":4,"num_hidden_layers":4,"patch_size":14},"text_config":{}}""");
         using var scope = NewDisposeScope();
         using var file = SafetensorsFile.Open(Goldens.Path("a_llava15", "model.safetensors"));
         var tensors = file.Tensors.Keys.Where(tensor => tensor.StartsWith("vision_tower.", StringComparison.Ordinal))
-            .Select(tensor => new KeyValuePair<string, Tensor>(tensor["vision_tower.".Length..], file.View(tensor)));
+            .Select(tensor => new KeyValuePair<string, Tensor>(tensor["vision_tower.".Length..], file.View(tensor).mul(scale)));
         SafetensorsWriter.Write(_folder.File(Path.Combine(name, "model.safetensors")), [.. tensors, new("logit_scale", torch.tensor(1f)), new("text_model.final_layer_norm.weight", torch.zeros(4))]);
     }
 
     private static string Original(string name) => name
+        .Replace("vision_tower.", "model.vision_tower.vision_tower.", StringComparison.Ordinal)
         .Replace("language_model.lm_head", "lm_head", StringComparison.Ordinal)
         .Replace("language_model.model", "model", StringComparison.Ordinal)
         .Replace("multi_modal_projector.linear_1", "model.mm_projector.0", StringComparison.Ordinal)

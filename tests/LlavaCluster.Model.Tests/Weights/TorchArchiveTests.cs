@@ -95,6 +95,25 @@ public sealed class TorchArchiveTests : IDisposable
     }
 
     [Fact]
+    public void Open_WhenATensorHasMoreDimensionsThanLibtorchTakes_IsRefusedBeforeItsSizesAreCopied()
+    {
+        // One tuple of many sizes, recalled by any number of tensors: what is built must stay within the length of the file.
+        var many = Enumerable.Repeat(1L, 65).ToArray();
+        var pickle = PickleWriter.State(state => state.Text("bad").Tensor("FloatStorage", "0", 2, 0, many, many));
+
+        Assert.Contains("holds a shape of 65 dimensions; the bound is 64", Assert.Throws<CheckpointException>(() => TorchArchive.Open(Write(pickle, ("0", PickleWriter.Floats(1, 2))))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_WhenAKeyIsANumber_IsRefused()
+    {
+        // Numbers can be chosen so that they all meet in one bucket; text cannot.
+        var pickle = PickleWriter.State(state => state.Integer(1L << 32 | 1).Integer(3));
+
+        Assert.Contains("uses a key that is not text", Assert.Throws<CheckpointException>(() => TorchArchive.Open(Write(pickle))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Open_WhenAStorageIsAbsentOrShorterThanItSays_IsRefused()
     {
         var pickle = PickleWriter.State(state => state.Text("a").Tensor("FloatStorage", "0", 4, 0, [4], [1]));

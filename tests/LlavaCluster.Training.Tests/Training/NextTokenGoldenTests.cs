@@ -4,6 +4,7 @@ using LlavaCluster.TestSupport;
 using LlavaCluster.Training.Objectives;
 using LlavaCluster.Training.Optimisation;
 using LlavaCluster.Training.Replicas;
+using LlavaCluster.Training.Runs;
 using TorchSharp;
 using static TorchSharp.torch;
 

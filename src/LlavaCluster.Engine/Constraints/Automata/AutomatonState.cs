@@ -18,9 +18,9 @@ internal sealed class AutomatonState(Configuration[] configurations, bool isAcce
     /// <summary>By byte class; null where not yet worked out.</summary>
     public AutomatonState?[] Next { get; } = new AutomatonState?[classes];
 
-    /// <summary>Tokens allowed here; null where not yet worked out.</summary>
-    public TokenMask? Mask { get; set; }
+    /// <summary>Tokens allowed here, as <see cref="TokenConstraint.Allowed"/> has them; null where not yet worked out.</summary>
+    public ulong[]? Mask { get; set; }
 
     /// <summary>Tokens allowed here as the first of an answer.</summary>
-    public TokenMask? FirstMask { get; set; }
+    public ulong[]? FirstMask { get; set; }
 }

@@ -6,11 +6,14 @@ namespace LlavaCluster.Engine.Constraints.Automata;
 /// </summary>
 /// <remarks>
 /// Readings that could not end within <see cref="ConstraintLimits.MaxStack"/> nested calls are dropped when they arise, so the limit
-/// closes brackets in time instead of ending in a dead end. When <see cref="ConstraintLimits.MaxStates"/> states are remembered the memory
+/// closes brackets in time instead of ending in a dead end. When <see cref="ConstraintLimits.MaxRemembered"/> is remembered the memory
 /// starts anew; states still held by their users stay valid.
 /// </remarks>
 internal sealed class ByteAutomaton
 {
+    private const int ReadingBytes = 16;
+    private const int StateBytes = 128;
+
     private readonly Nfa _nfa;
     private readonly AutomatonState _dead;
     private readonly Dictionary<Configuration[], AutomatonState> _states = new(ConfigurationsComparer.Instance);
@@ -20,6 +23,7 @@ internal sealed class ByteAutomaton
     private readonly Stack<Configuration> _open = [];
     private readonly List<Configuration> _reading = [];
     private bool _accepts;
+    private int _remembered;
     private long _nextFrame = 1;
 
     public ByteAutomaton(Nfa nfa)
@@ -47,6 +51,10 @@ internal sealed class ByteAutomaton
         var byteClass = _nfa.ByteClasses[value];
         return state.Next[byteClass] ??= Compute(state, _nfa.Representatives[byteClass]);
     }
+
+    /// <summary>Counts what a user keeps with a state towards the memory that starts anew.</summary>
+    /// <param name="bytes">How much it is.</param>
+    public void Keep(int bytes) => _remembered += bytes / ReadingBytes;
 
     private AutomatonState Compute(AutomatonState state, byte value)
     {
@@ -158,11 +166,12 @@ internal sealed class ByteAutomaton
             return state;
         }
 
-        if (_states.Count + _acceptingStates.Count >= ConstraintLimits.MaxStates)
+        if (_remembered > ConstraintLimits.MaxRemembered)
         {
             Forget();
         }
 
+        Keep((configurations.Length * ReadingBytes) + (_nfa.Representatives.Length * sizeof(long)) + StateBytes);
         state = new AutomatonState(configurations, _accepts, _nfa.Representatives.Length);
         known.Add(configurations, state);
         return state;
@@ -174,6 +183,7 @@ internal sealed class ByteAutomaton
         _states.Clear();
         _acceptingStates.Clear();
         _frames.Clear();
+        _remembered = 0;
         Start = new AutomatonState(Start.Configurations, Start.IsAccepting, Start.Next.Length);
         (Start.IsAccepting ? _acceptingStates : _states).Add(Start.Configurations, Start);
     }

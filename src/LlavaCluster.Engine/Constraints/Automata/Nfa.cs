@@ -51,24 +51,43 @@ internal sealed class Nfa
         return nfa;
     }
 
-    // Nodes are written from the end of a rule to its beginning, so few sweeps settle all but mutual recursion.
+    // Knuth's generalisation of Dijkstra's algorithm (1977): the least height that is known is right, and settles those that wait for it.
     private int[] Heights()
     {
         var heights = new int[_nodes.Length];
         Array.Fill(heights, Unreachable);
-        for (var changed = true; changed;)
+        var waiting = Waiting();
+        var open = new PriorityQueue<int, int>();
+        open.EnqueueRange(Enumerable.Range(0, _nodes.Length).Where(index => _nodes[index].Kind == NfaNodeKind.End), 0);
+        while (open.TryDequeue(out var index, out var height))
         {
-            changed = false;
-            for (var index = 0; index < _nodes.Length; index++)
+            if (heights[index] != Unreachable)
             {
-                var height = Math.Min(Unreachable, Height(_nodes[index], heights));
-                changed |= height < heights[index];
-                heights[index] = height;
+                continue;
+            }
+
+            heights[index] = height;
+            foreach (var waiter in waiting[index])
+            {
+                if (heights[waiter] == Unreachable && Height(_nodes[waiter], heights) is var known && known < Unreachable)
+                {
+                    open.Enqueue(waiter, known);
+                }
             }
         }
 
         return heights;
     }
+
+    // By node, those whose height depends on its own.
+    private ILookup<int, int> Waiting() => _nodes.Index()
+        .SelectMany(entry => entry.Item.Kind switch
+        {
+            NfaNodeKind.Range => [entry.Item.Next],
+            NfaNodeKind.Call => [entry.Item.Next, _starts[entry.Item.Rule]],
+            _ => entry.Item.Targets,
+        }, (entry, target) => (Target: target, Waiter: entry.Index))
+        .ToLookup(edge => edge.Target, edge => edge.Waiter);
 
     private int Height(in NfaNode node, int[] heights) => node.Kind switch
     {

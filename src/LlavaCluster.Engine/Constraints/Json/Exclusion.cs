@@ -10,6 +10,11 @@ internal sealed class Exclusion(SchemaDocument document)
 {
     private const int MaxReferences = 16;
 
+    // What it costs to look a property up in two branches, in comparisons of values.
+    private const int LookUp = 50;
+
+    private int _comparisons;
+
     /// <exception cref="ConstraintSyntaxException">Two branches might both be satisfied.</exception>
     public void Check(SchemaView oneOf)
     {
@@ -18,6 +23,11 @@ internal sealed class Exclusion(SchemaDocument document)
         {
             for (var second = first + 1; second < branches.Length; second++)
             {
+                if (_comparisons > ConstraintLimits.MaxComparisons)
+                {
+                    throw oneOf.Refused($"must take at most {ConstraintLimits.MaxComparisons} comparisons of values to tell its branches apart; takes more");
+                }
+
                 if (!Exclude(branches[first], branches[second]))
                 {
                     throw oneOf.Refused($"branches {first} and {second} might both be satisfied; use anyOf, or a required property with different const values");
@@ -45,8 +55,11 @@ internal sealed class Exclusion(SchemaDocument document)
     private bool HasDiscriminator(SchemaView first, SchemaView second) =>
         Required(first).Intersect(Required(second)).Any(name => Differ(PropertyValues(first, name), PropertyValues(second, name)));
 
-    private JsonElement[]? PropertyValues(SchemaView schema, string name) =>
-        schema.Find("properties") is { Element.ValueKind: JsonValueKind.Object } properties && properties.Find(name) is { } property ? Values(Follow(property)) : null;
+    private JsonElement[]? PropertyValues(SchemaView schema, string name)
+    {
+        _comparisons += LookUp;
+        return schema.Find("properties") is { Element.ValueKind: JsonValueKind.Object } properties && properties.Find(name) is { } property ? Values(Follow(property)) : null;
+    }
 
     private static IEnumerable<string> Required(SchemaView schema) =>
         schema.Find("required") is { Element.ValueKind: JsonValueKind.Array } list
@@ -59,8 +72,16 @@ internal sealed class Exclusion(SchemaDocument document)
         : schema.Find("enum") is { Element.ValueKind: JsonValueKind.Array } list ? [.. list.Element.EnumerateArray()]
         : null;
 
-    private static bool Differ(JsonElement[]? first, JsonElement[]? second) =>
-        first is not null && second is not null && !first.Any(value => second.Any(other => JsonElement.DeepEquals(value, other)));
+    private bool Differ(JsonElement[]? first, JsonElement[]? second)
+    {
+        if (first is null || second is null)
+        {
+            return false;
+        }
+
+        _comparisons += first.Length * second.Length;
+        return !first.Any(value => second.Any(other => JsonElement.DeepEquals(value, other)));
+    }
 
     // A branch made of branches may be about anything.
     private static IEnumerable<string> Types(SchemaView schema)

@@ -160,7 +160,7 @@ internal sealed class RegexParser
         }
         while (!Take(']'));
 
-        var set = members.Aggregate((sum, member) => sum.Union(member));
+        var set = CodePointSet.Of(members.SelectMany(member => member.Ranges));
         return isNegated ? set.Complement() : set;
     }
 

@@ -5,29 +5,29 @@ namespace LlavaCluster.Engine.Constraints.Vocabulary;
 /// </summary>
 /// <remarks>
 /// The contract with the tokenizer: the text of an answer is the concatenation of its tokens' bytes, except that the first token loses a
-/// leading word mark (<see cref="TokenSpelling.LosesSpaceAtStart"/>). A constraint speaks about that text. "First" means first of the answer, whatever
+/// leading word mark (<see cref="TokenText.LosesFirstSpace"/>). A constraint speaks about that text. "First" means first of the answer, whatever
 /// the prompt ends with. For every byte of UTF-8 some token should spell exactly it (SentencePiece's byte fallback): then a mask is never
 /// empty. Without it a constraint may run into a place where no token fits.
 /// </remarks>
 internal sealed class TokenVocabulary
 {
-    private readonly TokenSpelling[] _spellings;
+    private readonly TokenText[] _spellings;
     private readonly int[] _ends;
     private readonly int[] _vanishing;
 
     /// <param name="spellings">By token id, as many as the model has rows.</param>
     /// <param name="endOfSequence">Ids that end an answer; their spelling is ignored.</param>
-    public TokenVocabulary(IReadOnlyList<TokenSpelling> spellings, ReadOnlySpan<int> endOfSequence)
+    public TokenVocabulary(IReadOnlyList<TokenText> spellings, ReadOnlySpan<int> endOfSequence)
     {
         _spellings = [.. spellings];
         _ends = endOfSequence.ToArray();
         foreach (var id in _ends)
         {
-            _spellings[id] = TokenSpelling.None;
+            _spellings[id] = default;
         }
 
-        var texts = _spellings.Select((spelling, id) => (id, spelling)).Where(entry => entry.spelling.Bytes.Length > 0).ToArray();
-        Trie = new TokenTrie(texts.Select(entry => (entry.id, entry.spelling.Bytes)));
+        var texts = _spellings.Select((spelling, id) => (id, spelling)).Where(entry => !entry.spelling.Utf8.IsEmpty).ToArray();
+        Trie = new TokenTrie(texts.Select(entry => (entry.id, entry.spelling.Utf8.ToArray())));
         FirstTrie = new TokenTrie(texts.Select(entry => (entry.id, BytesOf(entry.id, true).ToArray())).Where(entry => entry.Item2.Length > 0));
         _vanishing = [.. texts.Where(entry => BytesOf(entry.id, true).IsEmpty).Select(entry => entry.id)];
     }
@@ -60,6 +60,6 @@ internal sealed class TokenVocabulary
         }
 
         var spelling = _spellings[id];
-        return spelling.Bytes.AsSpan(isFirst && spelling.LosesSpaceAtStart ? 1 : 0);
+        return spelling.Utf8.Span[(isFirst && spelling.LosesFirstSpace ? 1 : 0)..];
     }
 }

@@ -6,10 +6,10 @@ using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Text;
 using LlavaCluster.TestSupport;
 
-namespace LlavaCluster.Engine.Tests.Constraints;
+namespace LlavaCluster.Engine.Tests.Constraints.Vocabulary;
 
 /// <summary>The contract of <see cref="TokenVocabulary"/> against the tokenizers of the reference checkpoints.</summary>
-public sealed class CodecVocabularyTests
+public sealed class TokenVocabularyTests
 {
     public static TheoryData<string> Checkpoints() => [.. Goldens.Checkpoints];
 
@@ -45,7 +45,7 @@ public sealed class CodecVocabularyTests
         var ids = codec.EncodeTrusted(JsonSerializer.Deserialize<JsonElement>(Answer).GetRawText()).Skip(1).ToArray();
         Assert.All(ids, id => Assert.True(constraint.Advance(id)));
         Assert.True(constraint.IsComplete);
-        Assert.Equal(end, constraint.ForcedToken);
+        Assert.Equal([end], Vocabularies.AllowedIds(constraint, vocabulary));
     }
 
     [Theory]
@@ -70,7 +70,7 @@ public sealed class CodecVocabularyTests
     {
         var config = LlavaConfigReader.Read(Goldens.Path(checkpoint));
         var codec = TextCodec.Load(Goldens.Path(checkpoint), config);
-        return (codec, CodecVocabulary.Create(codec, config.Text.VocabSize, [.. config.EosTokenIds]), config.EosTokenIds[0]);
+        return (codec, new TokenVocabulary(TokenText.Of(codec, config.Text.VocabSize), [.. config.EosTokenIds]), config.EosTokenIds[0]);
     }
 
     private static string Join(TokenVocabulary vocabulary, int[] answer) =>
