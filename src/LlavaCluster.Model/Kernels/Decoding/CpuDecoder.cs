@@ -8,74 +8,63 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Model.Kernels.Decoding;
 
 /// <summary>
-/// The language model over a paged batch with our own kernels: bfloat16 weights and cache, float32 between. Prompt chunks and single tokens take the same path; no tensor is
-/// made and nothing is allocated. A row's result is the same, bit for bit, whatever else is in the batch.
+/// The language model with our own kernels. Prompt chunks and single tokens take the same path; no tensor is made and nothing is allocated. A row's result is the same,
+/// bit for bit, whatever else is in the batch.
 ///
 /// A layer is six loops that the team shares: norm, queries with keys and values, rotation and cache, attention, output; norm, gate with up, down.
 /// </summary>
-public sealed unsafe class CpuDecoder : IDisposable
+internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
+    where TElement : struct, IElement<T>
+    where T : unmanaged
 {
     private const int ChunkBytes = 128 << 10; // of weights: fits a core's second-level cache beside the rows
     private const int RowsPerChunk = 8;
 
-    private readonly LlavaNetwork _network;
     private readonly TextConfig _text;
     private readonly KvCache _cache;
     private readonly KernelTeam _team;
-    private readonly DecoderWeights _weights;
+    private readonly DecoderWeights<T> _weights;
     private readonly RotaryAngles _angles;
-    private readonly AttentionKernel _attention;
-    private readonly DecoderBuffers _buffers;
+    private readonly AttentionKernel<TElement, T> _attention;
+    private readonly DecoderBuffers<T> _buffers;
     private readonly List<AttentionTask> _tasks = [];
     private readonly KernelWork _norm, _project, _rotate, _attend, _output, _gate, _down, _head;
     private readonly int _shared, _queryWidth, _keyWidth;
 
     private PagedBatch _batch = null!;
-    private DecoderLayerWeights _layer = null!;
+    private DecoderLayerWeights<T> _layer = null!;
     private nint _normWeight;
     private int _layerIndex;
     private int _sampled;
     private float* _logits;
 
-    /// <param name="mostTokens">Of one batch.</param>
-    /// <param name="mostSampled">Rows of one batch whose logits are asked for.</param>
-    /// <exception cref="NotSupportedException"><see cref="Supports"/> says no.</exception>
+    /// <summary>As <see cref="PagedDecoder.ForCpu"/>, which checks what the kernels need.</summary>
     public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, int mostSampled)
     {
-        if (!Supports(network))
-        {
-            throw new NotSupportedException("The kernels need bfloat16 weights on the CPU without biases, and axes that are multiples of 32.");
-        }
-
-        (_network, _text, _cache, _team) = (network, network.Config.Text, cache, team);
+        (_text, _cache, _team) = (network.Config.Text, cache, team);
         (_shared, _queryWidth, _keyWidth) = (_text.Heads / _text.KvHeads, _text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
-        _weights = new DecoderWeights(network);
+        _weights = new DecoderWeights<T>(network);
         _angles = new RotaryAngles(_text);
-        _attention = new AttentionKernel(_text.HeadDim, _shared, cache.BlockSize, _keyWidth);
-        _buffers = new DecoderBuffers(_text, mostTokens, mostSampled, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
+        _attention = new AttentionKernel<TElement, T>(_text.HeadDim, _shared, cache.BlockSize, _keyWidth);
+        _buffers = new DecoderBuffers<T>(_text, mostTokens, mostSampled, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
         (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
     }
 
-    public static bool Supports(LlavaNetwork network) => DecoderWeights.Fit(network);
-
-    /// <summary>Rows [0, ids) of the batch to come become the ids' word embeddings.</summary>
     public void Embed(ReadOnlySpan<long> ids)
     {
         _buffers.Require(ids.Length);
         for (var row = 0; row < ids.Length; row++)
         {
-            RowKernels.Widen(_weights.Embedding.Row((int)ids[row]), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
+            RowKernels<TElement, T>.Load(_weights.Embedding.Row((int)ids[row]), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
         }
     }
 
-    /// <summary>Rows [row, row + features) become these features, [features, hidden] in bfloat16 and contiguous.</summary>
     public void Place(int row, Tensor features)
     {
-        var source = (ushort*)TensorMemory.Address(features);
-        RowKernels.Widen(source, _buffers.Hidden + ((nint)row * _text.Hidden), (int)features.numel());
+        var source = (T*)TensorMemory.Address(features);
+        RowKernels<TElement, T>.Load(source, _buffers.Hidden + ((nint)row * _text.Hidden), (int)features.numel());
     }
 
-    /// <summary>Runs the batch, whose embeddings are in place: writes its keys and values to the cache and leaves its hidden states for <see cref="Logits"/>.</summary>
     public void Forward(PagedBatch batch)
     {
         _buffers.Require(batch.Tokens);
@@ -95,12 +84,11 @@ public sealed unsafe class CpuDecoder : IDisposable
         }
     }
 
-    /// <summary>Next-token logits [rows, vocab] of rows of the last batch, in float32.</summary>
     public void Logits(ReadOnlySpan<long> rows, Span<float> logits)
     {
         for (var i = 0; i < rows.Length; i++)
         {
-            RowKernels.RmsNorm(
+            RowKernels<TElement, T>.RmsNorm(
                 _buffers.Hidden + ((nint)rows[i] * _text.Hidden), (float*)_weights.FinalNorm, _buffers.Sampled + ((nint)i * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
         }
 
@@ -131,7 +119,7 @@ public sealed unsafe class CpuDecoder : IDisposable
     {
         for (var row = chunk * RowsPerChunk; row < Math.Min(Tokens, (chunk + 1) * RowsPerChunk); row++)
         {
-            RowKernels.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)_normWeight, _buffers.Normed + ((nint)row * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
+            RowKernels<TElement, T>.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)_normWeight, _buffers.Normed + ((nint)row * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
         }
     }
 
@@ -156,15 +144,15 @@ public sealed unsafe class CpuDecoder : IDisposable
     {
         var slots = CollectionsMarshal.AsSpan(_batch.Slots);
         var positions = CollectionsMarshal.AsSpan(_batch.Positions);
-        var keys = (ushort*)_cache.KeyAddress(_layerIndex);
-        var values = (ushort*)_cache.ValueAddress(_layerIndex);
+        var keys = (T*)_cache.KeyAddress(_layerIndex);
+        var values = (T*)_cache.ValueAddress(_layerIndex);
         for (var row = chunk * RowsPerChunk; row < Math.Min(Tokens, (chunk + 1) * RowsPerChunk); row++)
         {
             RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
             var key = _buffers.Keys + ((nint)row * _keyWidth);
             RotateHeads(key, _text.KvHeads, positions[row]);
-            RowKernels.Round(key, keys + ((nint)slots[row] * _keyWidth), _keyWidth);
-            RowKernels.Round(_buffers.Values + ((nint)row * _keyWidth), values + ((nint)slots[row] * _keyWidth), _keyWidth);
+            RowKernels<TElement, T>.Store(key, keys + ((nint)slots[row] * _keyWidth), _keyWidth);
+            RowKernels<TElement, T>.Store(_buffers.Values + ((nint)row * _keyWidth), values + ((nint)slots[row] * _keyWidth), _keyWidth);
         }
     }
 
@@ -172,7 +160,7 @@ public sealed unsafe class CpuDecoder : IDisposable
     {
         for (var head = 0; head < count; head++)
         {
-            RowKernels.Rotate(heads + (head * _text.HeadDim), _angles.Cosines(position), _angles.Sines(position), _text.HeadDim);
+            RowKernels<TElement, T>.Rotate(heads + (head * _text.HeadDim), _angles.Cosines(position), _angles.Sines(position), _text.HeadDim);
         }
     }
 
@@ -181,8 +169,8 @@ public sealed unsafe class CpuDecoder : IDisposable
         var task = _tasks[chunk];
         var span = _batch.Spans[task.Span];
         var blocks = CollectionsMarshal.AsSpan(_batch.Blocks).Slice(span.FirstBlock, span.Blocks);
-        var keys = (ushort*)_cache.KeyAddress(_layerIndex);
-        var values = (ushort*)_cache.ValueAddress(_layerIndex);
+        var keys = (T*)_cache.KeyAddress(_layerIndex);
+        var values = (T*)_cache.ValueAddress(_layerIndex);
         var head = (nint)task.KeyHead * _text.HeadDim;
         for (var row = task.FirstRow; row < task.FirstRow + task.Rows; row++)
         {
@@ -199,12 +187,12 @@ public sealed unsafe class CpuDecoder : IDisposable
         var (first, count) = Part(_layer.Gate, chunk);
         var gate = _buffers.Scratch(thread);
         var up = gate + ((nint)Tokens * count);
-        var kernel = ProductKernel.ForBFloat16(_text.Hidden);
+        var kernel = ProductKernel.For<TElement, T>(_text.Hidden);
         kernel.Multiply(_buffers.Normed, Tokens, _layer.Gate.Row(first), count, gate, count, add: false);
         kernel.Multiply(_buffers.Normed, Tokens, _layer.Up.Row(first), count, up, count, add: false);
         for (var row = 0; row < Tokens; row++)
         {
-            RowKernels.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), _buffers.Inner + ((nint)row * _text.Intermediate) + first, count);
+            RowKernels<TElement, T>.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), _buffers.Inner + ((nint)row * _text.Intermediate) + first, count);
         }
     }
 
@@ -213,21 +201,21 @@ public sealed unsafe class CpuDecoder : IDisposable
     private void Head(int chunk, int thread)
     {
         var (first, count) = Part(_weights.Head, chunk);
-        ProductKernel.ForBFloat16(_text.Hidden).Multiply(_buffers.Sampled, _sampled, _weights.Head.Row(first), count, _logits + first, _text.VocabSize, add: false);
+        ProductKernel.For<TElement, T>(_text.Hidden).Multiply(_buffers.Sampled, _sampled, _weights.Head.Row(first), count, _logits + first, _text.VocabSize, add: false);
     }
 
-    private void Multiply(Matrix matrix, int chunk, ushort* x, float* y, nint stride, bool add)
+    private void Multiply(Matrix<T> matrix, int chunk, T* x, float* y, nint stride, bool add)
     {
         var (first, count) = Part(matrix, chunk);
-        ProductKernel.ForBFloat16(matrix.Inputs).Multiply(x, Tokens, matrix.Row(first), count, y + first, stride, add);
+        ProductKernel.For<TElement, T>(matrix.Inputs).Multiply(x, Tokens, matrix.Row(first), count, y + first, stride, add);
     }
 
-    private static int OutputsPerChunk(Matrix matrix) =>
-        Math.Max(ChunkBytes / (matrix.Inputs * sizeof(ushort)) / ProductKernel.InputMultiple, 1) * ProductKernel.InputMultiple;
+    private static int OutputsPerChunk(Matrix<T> matrix) =>
+        Math.Max(ChunkBytes / (matrix.Inputs * sizeof(T)) / ProductKernel.InputMultiple, 1) * ProductKernel.InputMultiple;
 
-    private static int Chunks(Matrix matrix) => (matrix.Outputs + OutputsPerChunk(matrix) - 1) / OutputsPerChunk(matrix);
+    private static int Chunks(Matrix<T> matrix) => (matrix.Outputs + OutputsPerChunk(matrix) - 1) / OutputsPerChunk(matrix);
 
-    private static (int First, int Count) Part(Matrix matrix, int chunk)
+    private static (int First, int Count) Part(Matrix<T> matrix, int chunk)
     {
         var first = chunk * OutputsPerChunk(matrix);
         return (first, Math.Min(OutputsPerChunk(matrix), matrix.Outputs - first));

@@ -3,13 +3,14 @@ using LlavaCluster.Model.Config;
 namespace LlavaCluster.Model.Kernels.Decoding;
 
 /// <summary>What a step needs between its loops, for the largest batch; memory that a smaller batch does not touch is not resident.</summary>
-internal sealed unsafe class DecoderBuffers : IDisposable
+internal sealed unsafe class DecoderBuffers<T> : IDisposable
+    where T : unmanaged
 {
     private const int GateAndUp = 2;
     private const int MostOutputsPerChunk = 4096;
 
     private readonly NativeBuffer<float> _hidden, _queries, _keys, _values;
-    private readonly NativeBuffer<ushort> _normed, _attended, _inner, _sampled;
+    private readonly NativeBuffer<T> _normed, _attended, _inner, _sampled;
     private readonly NativeBuffer<float>[] _scratch;
     private readonly int _mostTokens;
 
@@ -38,15 +39,15 @@ internal sealed unsafe class DecoderBuffers : IDisposable
 
     public float* Values => _values.Pointer;
 
-    public ushort* Normed => _normed.Pointer;
+    public T* Normed => _normed.Pointer;
 
-    public ushort* Attended => _attended.Pointer;
+    public T* Attended => _attended.Pointer;
 
     /// <summary>silu(gate) * up, [tokens, intermediate].</summary>
-    public ushort* Inner => _inner.Pointer;
+    public T* Inner => _inner.Pointer;
 
     /// <summary>Normed rows whose logits are asked for.</summary>
-    public ushort* Sampled => _sampled.Pointer;
+    public T* Sampled => _sampled.Pointer;
 
     public float* Scratch(int thread) => _scratch[thread].Pointer;
 

@@ -1,5 +1,3 @@
-using LlavaCluster.Model.Config;
-using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,7 +7,8 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 /// <summary>
 /// A language model's weights as the kernels read them: matrices where they lie (the mapped file), norms widened to float32. The network must outlive this.
 /// </summary>
-internal sealed unsafe class DecoderWeights : IDisposable
+internal sealed unsafe class DecoderWeights<T> : IDisposable
+    where T : unmanaged
 {
     private readonly List<NativeBuffer<float>> _norms = [];
     private readonly Dictionary<string, Tensor> _tensors;
@@ -24,35 +23,25 @@ internal sealed unsafe class DecoderWeights : IDisposable
         Layers = [.. Enumerable.Range(0, text.Layers).Select(layer => Layer($"language_model.layers.{layer}."))];
     }
 
-    public Matrix Embedding { get; }
+    public Matrix<T> Embedding { get; }
 
-    public Matrix Head { get; }
+    public Matrix<T> Head { get; }
 
     public nint FinalNorm { get; }
 
-    public IReadOnlyList<DecoderLayerWeights> Layers { get; }
-
-    /// <summary>Whether the kernels can run this network: bfloat16 on the CPU, no biases, and axes that are multiples of their blocks.</summary>
-    public static bool Fit(LlavaNetwork network)
-    {
-        var text = network.Config.Text;
-        return network.Dtype == ScalarType.BFloat16 && network.Device.type == DeviceType.CPU && !text.AttentionBias && !text.MlpBias
-            && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0
-            && ProductKernel.Supports(text.Hidden, text.Heads * text.HeadDim) && ProductKernel.Supports(text.Heads * text.HeadDim, text.Hidden)
-            && ProductKernel.Supports(text.Hidden, text.Intermediate) && ProductKernel.Supports(text.Intermediate, text.Hidden) && ProductKernel.Supports(text.Hidden, text.VocabSize);
-    }
+    public IReadOnlyList<DecoderLayerWeights<T>> Layers { get; }
 
     public void Dispose() => _norms.ForEach(norm => norm.Dispose());
 
-    private DecoderLayerWeights Layer(string prefix) => new(
+    private DecoderLayerWeights<T> Layer(string prefix) => new(
         Norm(prefix + "input_layernorm.weight"), Matrix(prefix + "self_attn.q_proj.weight"), Matrix(prefix + "self_attn.k_proj.weight"), Matrix(prefix + "self_attn.v_proj.weight"),
         Matrix(prefix + "self_attn.o_proj.weight"), Norm(prefix + "post_attention_layernorm.weight"), Matrix(prefix + "mlp.gate_proj.weight"), Matrix(prefix + "mlp.up_proj.weight"),
         Matrix(prefix + "mlp.down_proj.weight"));
 
-    private Matrix Matrix(string name)
+    private Matrix<T> Matrix(string name)
     {
         var tensor = _tensors[name];
-        return new Matrix((nint)TensorMemory.Address(tensor), (int)tensor.shape[0], (int)tensor.shape[1]);
+        return new((nint)TensorMemory.Address(tensor), (int)tensor.shape[0], (int)tensor.shape[1]);
     }
 
     private nint Norm(string name)
@@ -66,11 +55,14 @@ internal sealed unsafe class DecoderWeights : IDisposable
     }
 }
 
-/// <summary>bfloat16 [Outputs, Inputs], row by row, in memory that belongs to a tensor.</summary>
-internal readonly unsafe record struct Matrix(nint Address, int Outputs, int Inputs)
+/// <summary>[Outputs, Inputs], row by row, in memory that belongs to a tensor.</summary>
+internal readonly unsafe record struct Matrix<T>(nint Address, int Outputs, int Inputs)
+    where T : unmanaged
 {
-    public ushort* Row(int output) => (ushort*)Address + ((nint)output * Inputs);
+    public T* Row(int output) => (T*)Address + ((nint)output * Inputs);
 }
 
 /// <summary>One decoder layer; the norms are float32.</summary>
-internal sealed record DecoderLayerWeights(nint AttentionNorm, Matrix Query, Matrix Key, Matrix Value, Matrix Output, nint MlpNorm, Matrix Gate, Matrix Up, Matrix Down);
+internal sealed record DecoderLayerWeights<T>(
+    nint AttentionNorm, Matrix<T> Query, Matrix<T> Key, Matrix<T> Value, Matrix<T> Output, nint MlpNorm, Matrix<T> Gate, Matrix<T> Up, Matrix<T> Down)
+    where T : unmanaged;

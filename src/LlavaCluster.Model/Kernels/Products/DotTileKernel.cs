@@ -4,8 +4,8 @@ using LlavaCluster.Model.Kernels.Machine;
 namespace LlavaCluster.Model.Kernels.Products;
 
 /// <summary>
-/// AVX512-BF16. A tile of up to 6 rows of x and 4 rows of W is summed in 24 registers along the inputs, 32 at a time; every loaded register is used 4 or 6 times, so a
-/// tile is bound by arithmetic and a single row by memory. The sums of 16 lanes are added up afterwards, for 16 outputs together.
+/// AVX-512, with AVX512-BF16 where the elements are bfloat16. A tile of up to 6 rows of x and 4 rows of W is summed in 24 registers along the inputs, 64 bytes at a time;
+/// every loaded register is used 4 or 6 times, so a tile is bound by arithmetic and a single row by memory. The sums of 16 lanes are added up afterwards, for 16 outputs together.
 ///
 /// <code>
 ///           W: 4 rows   inputs →
@@ -15,7 +15,8 @@ namespace LlavaCluster.Model.Kernels.Products;
 ///   m5      20 21 22 23
 /// </code>
 /// </summary>
-internal sealed unsafe class DotTileKernel : IProductKernel, IDisposable
+internal sealed unsafe class DotTileKernel<T> : IProductKernel<T>, IDisposable
+    where T : unmanaged
 {
     private const int MostRows = 6;
     private const int TileOutputs = 4;
@@ -32,17 +33,20 @@ internal sealed unsafe class DotTileKernel : IProductKernel, IDisposable
     public DotTileKernel(int inputs)
     {
         _inputs = inputs;
-        _tiles = [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, inputs * sizeof(ushort))))];
+        _tiles = [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, inputs * sizeof(T))))];
     }
 
-    public void Multiply(ushort* x, int rows, ushort* weights, int outputs, float* y, nint stride, bool add)
+    /// <summary>T is float, or ushort for bfloat16.</summary>
+    public static bool IsSupported => typeof(T) == typeof(float) ? Processor.HasWideVectors : typeof(T) == typeof(ushort) && Processor.HasBFloat16;
+
+    public void Multiply(T* x, int rows, T* weights, int outputs, float* y, nint stride, bool add)
     {
         var scratch = stackalloc byte[(Groups * MostRows * TileOutputs * VectorBytes) + VectorBytes];
         var sums = (float*)(((nint)scratch + VectorBytes - 1) & -VectorBytes);
         for (var row = 0; row < rows; row += MostRows)
         {
             var count = Math.Min(MostRows, rows - row);
-            var tile = (delegate* unmanaged<ushort*, ushort*, float*, nint, void>)_tiles[count - 1].Address;
+            var tile = (delegate* unmanaged<T*, T*, float*, nint, void>)_tiles[count - 1].Address;
             for (var output = 0; output < outputs; output += ProductKernel.OutputMultiple)
             {
                 tile(x + ((nint)row * _inputs), weights + ((nint)output * _inputs), sums, Groups);
@@ -86,7 +90,7 @@ internal sealed unsafe class DotTileKernel : IProductKernel, IDisposable
             code.Load(Row, new Address(Register.Rdi, Register.R8, (m + 1) * bytes));
             for (var n = 0; n < TileOutputs; n++)
             {
-                code.DotBFloat16((m * TileOutputs) + n, Row, FirstWeight + n);
+                Sum(code, (m * TileOutputs) + n, FirstWeight + n);
             }
         }
 
@@ -103,5 +107,17 @@ internal sealed unsafe class DotTileKernel : IProductKernel, IDisposable
         code.JumpUnlessZero(group);
         code.Return();
         return code.ToArray();
+    }
+
+    private static void Sum(Assembler code, int sum, int weight)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            code.MultiplyAdd(sum, Row, weight);
+        }
+        else
+        {
+            code.DotBFloat16(sum, Row, weight);
+        }
     }
 }

@@ -2,39 +2,35 @@ using System.Numerics;
 
 namespace LlavaCluster.Model.Kernels.Products;
 
-/// <summary>Any processor: bfloat16 is the upper half of a float32, so a vector of pairs widens to even and odd elements by a shift and a mask.</summary>
-internal sealed unsafe class PortableKernel(int inputs) : IProductKernel
+/// <summary>Any processor, with the widest vectors .NET has for it.</summary>
+internal sealed unsafe class PortableKernel<TElement, T>(int inputs) : IProductKernel<T>
+    where TElement : struct, IElement<T>
+    where T : unmanaged
 {
-    private const int RowsTogether = 4;
-
-    public void Multiply(ushort* x, int rows, ushort* weights, int outputs, float* y, nint stride, bool add)
+    public void Multiply(T* x, int rows, T* weights, int outputs, float* y, nint stride, bool add)
     {
-        for (var row = 0; row < rows; row += RowsTogether)
+        for (var output = 0; output < outputs; output++)
         {
-            var count = Math.Min(RowsTogether, rows - row);
-            for (var output = 0; output < outputs; output++)
+            for (var row = 0; row < rows; row++)
             {
-                for (var m = 0; m < count; m++)
-                {
-                    var target = y + ((row + m) * stride) + output;
-                    var product = Dot(x + ((nint)(row + m) * inputs), weights + ((nint)output * inputs));
-                    *target = add ? product + *target : product;
-                }
+                var target = y + (row * stride) + output;
+                var product = Dot(x + ((nint)row * inputs), weights + ((nint)output * inputs));
+                *target = add ? product + *target : product;
             }
         }
     }
 
-    private float Dot(ushort* left, ushort* right)
+    private float Dot(T* left, T* right)
     {
-        var (even, odd) = (Vector<float>.Zero, Vector<float>.Zero);
-        var high = new Vector<uint>(0xFFFF0000);
-        for (var i = 0; i < inputs; i += Vector<ushort>.Count)
+        var (first, second) = (Vector<float>.Zero, Vector<float>.Zero);
+        for (var i = 0; i < inputs; i += 2 * Vector<float>.Count)
         {
-            var (a, b) = (Vector.AsVectorUInt32(Vector.Load(left + i)), Vector.AsVectorUInt32(Vector.Load(right + i)));
-            even = Vector.FusedMultiplyAdd(Vector.AsVectorSingle(a << 16), Vector.AsVectorSingle(b << 16), even);
-            odd = Vector.FusedMultiplyAdd(Vector.AsVectorSingle(a & high), Vector.AsVectorSingle(b & high), odd);
+            TElement.Load(left + i, out var a, out var b);
+            TElement.Load(right + i, out var c, out var d);
+            first = Vector.FusedMultiplyAdd(a, c, first);
+            second = Vector.FusedMultiplyAdd(b, d, second);
         }
 
-        return Vector.Sum(even + odd);
+        return Vector.Sum(first + second);
     }
 }

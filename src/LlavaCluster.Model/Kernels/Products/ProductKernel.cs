@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
+using System.Runtime.Intrinsics.X86;
 using LlavaCluster.Model.Kernels.Machine;
 
 namespace LlavaCluster.Model.Kernels.Products;
@@ -13,29 +14,38 @@ internal static class ProductKernel
     /// <summary>Inputs come in blocks of so many.</summary>
     public const int InputMultiple = 32;
 
-    private static readonly ConcurrentDictionary<int, IProductKernel> Kernels = new();
-
     /// <summary>Whether products of this shape can be computed here; others stay with libtorch.</summary>
     public static bool Supports(int inputs, int outputs) => inputs > 0 && inputs % InputMultiple == 0 && outputs > 0 && outputs % OutputMultiple == 0;
 
     /// <summary>The kernel for this many inputs; kept for the life of the process.</summary>
-    public static IProductKernel ForBFloat16(int inputs) => Kernels.GetOrAdd(inputs, Create);
+    public static IProductKernel<T> For<TElement, T>(int inputs)
+        where TElement : struct, IElement<T>
+        where T : unmanaged =>
+        Known<TElement, T>.Kernels.GetOrAdd(inputs, Known<TElement, T>.Create);
 
-    private static IProductKernel Create(int inputs)
+    private static class Known<TElement, T>
+        where TElement : struct, IElement<T>
+        where T : unmanaged
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(inputs % InputMultiple, 0, nameof(inputs));
-        if (Processor.HasBFloat16)
-        {
-            try
-            {
-                return new DotTileKernel(inputs);
-            }
-            catch (Win32Exception)
-            {
-                // A hardened system maps no executable memory; the portable kernel needs none.
-            }
-        }
+        public static readonly ConcurrentDictionary<int, IProductKernel<T>> Kernels = new();
+        public static readonly Func<int, IProductKernel<T>> Create = Best;
 
-        return new PortableKernel(inputs);
+        private static IProductKernel<T> Best(int inputs)
+        {
+            ArgumentOutOfRangeException.ThrowIfNotEqual(inputs % InputMultiple, 0, nameof(inputs));
+            if (DotTileKernel<T>.IsSupported)
+            {
+                try
+                {
+                    return new DotTileKernel<T>(inputs);
+                }
+                catch (Win32Exception)
+                {
+                    // A hardened system maps no executable memory; the portable kernel needs none.
+                }
+            }
+
+            return new PortableKernel<TElement, T>(inputs);
+        }
     }
 }

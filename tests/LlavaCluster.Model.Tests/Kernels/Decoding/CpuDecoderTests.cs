@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Tests.Kernels.Decoding;
 
-public sealed class CpuDecoderTests : IDisposable
+public abstract class CpuDecoderTests : IDisposable
 {
     private const int BlockSize = 4;
     private const int Vocabulary = 96;
@@ -26,16 +26,25 @@ public sealed class CpuDecoderTests : IDisposable
         FeatureSelect = FeatureSelect.Patch,
     };
 
-    private readonly LlavaNetwork _network = new(Config, new Rounded(new RandomWeights(4), ScalarType.BFloat16), ScalarType.BFloat16, CPU);
+    private readonly LlavaNetwork _network;
     private readonly LlavaNetwork _reference = new(Config, new Rounded(new RandomWeights(4), ScalarType.Float32), ScalarType.Float32, CPU);
-    private readonly KvCache _cache = new(Config.Text, 64, BlockSize, ScalarType.BFloat16, CPU);
+    private readonly KvCache _cache;
     private readonly KernelTeam _team = new(2);
-    private readonly CpuDecoder _decoder;
+    private readonly IPagedDecoder _decoder;
+    private readonly double _tolerance;
 
-    public CpuDecoderTests() => _decoder = new CpuDecoder(_network, _cache, _team, mostTokens: 64, mostSampled: 64);
+    /// <param name="tolerance">Deviation of the error, as a share of the logits' deviation.</param>
+    protected CpuDecoderTests(ScalarType type, double tolerance)
+    {
+        _tolerance = tolerance;
+        _network = new LlavaNetwork(Config, new Rounded(new RandomWeights(4), type), type, CPU);
+        _cache = new KvCache(Config.Text, 64, BlockSize, type, CPU);
+        _decoder = PagedDecoder.ForCpu(_network, _cache, _team, mostTokens: 64, mostSampled: 64);
+    }
 
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         _decoder.Dispose();
         _team.Dispose();
         _cache.Dispose();
@@ -44,7 +53,7 @@ public sealed class CpuDecoderTests : IDisposable
     }
 
     [Fact]
-    public void Logits_OfAPrompt_AreTheNetworksInFloat32WithinBFloat16()
+    public void Logits_OfAPrompt_AreTheNetworksInFloat32WithinTheType()
     {
         var ids = Ids(1, 37);
         using var scope = NewDisposeScope();
@@ -54,8 +63,7 @@ public sealed class CpuDecoderTests : IDisposable
 
         var ours = tensor(Run([(ids, 0, Blocks(1))]), [ids.Length, Vocabulary]);
 
-        // Rows are rounded to 8 bits before each of the three layers' products: errors stay at a few hundredths of the logits' deviation.
-        Assert.InRange(((ours - expected).std() / expected.std()).item<float>(), 0, 0.02);
+        Assert.InRange(((ours - expected).std() / expected.std()).item<float>(), 0, _tolerance);
     }
 
     [Theory]
@@ -178,3 +186,8 @@ public sealed class CpuDecoderTests : IDisposable
         }
     }
 }
+
+/// <summary>Rows are rounded to 8 bits before each product of the three layers.</summary>
+public sealed class BFloat16DecoderTests() : CpuDecoderTests(ScalarType.BFloat16, 0.02);
+
+public sealed class Float32DecoderTests() : CpuDecoderTests(ScalarType.Float32, 2e-6);
