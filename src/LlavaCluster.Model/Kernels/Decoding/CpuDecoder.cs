@@ -3,7 +3,6 @@ using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Weights;
-using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Kernels.Decoding;
 
@@ -38,36 +37,51 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private int _sampled;
     private float* _logits;
 
-    /// <summary>As <see cref="PagedDecoder.ForCpu"/>, which checks what the kernels need.</summary>
-    public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, int mostSampled)
+    /// <summary>As <see cref="PagedDecoder.For"/>, which checks that the network fits.</summary>
+    public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens)
     {
         (_text, _cache, _team) = (network.Config.Text, cache, team);
         (_shared, _queryWidth, _keyWidth) = (_text.Heads / _text.KvHeads, _text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
         _weights = new DecoderWeights<T>(network);
         _angles = new RotaryAngles(_text);
         _attention = new AttentionKernel<TElement, T>(_text.HeadDim, _shared, cache.BlockSize, _keyWidth);
-        _buffers = new DecoderBuffers<T>(_text, mostTokens, mostSampled, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
+        _buffers = new DecoderBuffers<T>(_text, mostTokens, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
         (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
     }
 
-    public void Embed(ReadOnlySpan<long> ids)
+    public void Decode(DecoderStep step, Span<float> logits)
     {
-        _buffers.Require(ids.Length);
-        for (var row = 0; row < ids.Length; row++)
+        _buffers.Require(step.Ids.Count);
+        Embed(step);
+        Forward(step.Batch);
+        Score(step.Sampled, logits);
+    }
+
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _angles.Dispose();
+        _buffers.Dispose();
+    }
+
+    private int Tokens => _batch.Tokens;
+
+    private void Embed(DecoderStep step)
+    {
+        for (var row = 0; row < step.Ids.Count; row++)
         {
-            RowKernels<TElement, T>.Load(_weights.Embedding.Row((int)ids[row]), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
+            RowKernels<TElement, T>.Load(_weights.Embedding.Row((int)step.Ids[row]), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
+        }
+
+        foreach (var part in step.Features)
+        {
+            var features = (T*)TensorMemory.Address(part.Features) + ((nint)part.First * _text.Hidden);
+            RowKernels<TElement, T>.Load(features, _buffers.Hidden + ((nint)part.Row * _text.Hidden), part.Count * _text.Hidden);
         }
     }
 
-    public void Place(int row, Tensor features)
+    private void Forward(PagedBatch batch)
     {
-        var source = (T*)TensorMemory.Address(features);
-        RowKernels<TElement, T>.Load(source, _buffers.Hidden + ((nint)row * _text.Hidden), (int)features.numel());
-    }
-
-    public void Forward(PagedBatch batch)
-    {
-        _buffers.Require(batch.Tokens);
         _batch = batch;
         PlanAttention();
         for (_layerIndex = 0; _layerIndex < _text.Layers; _layerIndex++)
@@ -84,9 +98,9 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         }
     }
 
-    public void Logits(ReadOnlySpan<long> rows, Span<float> logits)
+    private void Score(List<long> rows, Span<float> logits)
     {
-        for (var i = 0; i < rows.Length; i++)
+        for (var i = 0; i < rows.Count; i++)
         {
             RowKernels<TElement, T>.RmsNorm(
                 _buffers.Hidden + ((nint)rows[i] * _text.Hidden), (float*)_weights.FinalNorm, _buffers.Sampled + ((nint)i * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
@@ -95,19 +109,10 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         fixed (float* target = logits)
         {
             _logits = target;
-            _sampled = rows.Length;
-            _team.Run(Chunks(_weights.Head), _head);
+            _sampled = rows.Count;
+            _team.Run(rows.Count == 0 ? 0 : Chunks(_weights.Head), _head);
         }
     }
-
-    public void Dispose()
-    {
-        _weights.Dispose();
-        _angles.Dispose();
-        _buffers.Dispose();
-    }
-
-    private int Tokens => _batch.Tokens;
 
     private void Norm(nint weight, int rows)
     {

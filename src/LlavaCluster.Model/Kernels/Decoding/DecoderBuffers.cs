@@ -15,7 +15,7 @@ internal sealed unsafe class DecoderBuffers<T> : IDisposable
     private readonly int _mostTokens;
 
     /// <param name="attentionScratch">Floats that one thread's attention takes.</param>
-    public DecoderBuffers(TextConfig text, int mostTokens, int mostSampled, int threads, long attentionScratch)
+    public DecoderBuffers(TextConfig text, int mostTokens, int threads, long attentionScratch)
     {
         long tokens = _mostTokens = mostTokens;
         _hidden = new(tokens * text.Hidden);
@@ -25,7 +25,7 @@ internal sealed unsafe class DecoderBuffers<T> : IDisposable
         _normed = new(tokens * text.Hidden);
         _attended = new(tokens * text.Heads * text.HeadDim);
         _inner = new(tokens * text.Intermediate);
-        _sampled = new((long)mostSampled * text.Hidden);
+        _sampled = new(tokens * text.Hidden);
         var gate = tokens * GateAndUp * Math.Min(MostOutputsPerChunk, text.Intermediate);
         _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer<float>(Math.Max(gate, attentionScratch)))];
     }

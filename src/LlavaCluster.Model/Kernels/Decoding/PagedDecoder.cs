@@ -19,20 +19,17 @@ public static class PagedDecoder
             && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0 && products.All(product => ProductKernel.Supports(product.Inputs, product.Outputs));
     }
 
-    /// <param name="network">One that <see cref="FitsCpu"/>; it and the cache must outlive the decoder.</param>
-    /// <param name="team">The threads that compute; the caller owns it.</param>
-    /// <param name="mostTokens">Of one batch.</param>
-    /// <param name="mostSampled">Rows of one batch whose logits are asked for.</param>
-    /// <exception cref="NotSupportedException">The network does not fit.</exception>
-    public static IPagedDecoder ForCpu(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, int mostSampled)
+    /// <summary>Our kernels where they fit, libtorch otherwise.</summary>
+    /// <param name="network">It and the cache must outlive the decoder.</param>
+    /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
+    /// <param name="mostTokens">Of one step.</param>
+    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens) => (FitsCpu(network), network.Dtype) switch
     {
-        if (!FitsCpu(network))
-        {
-            throw new NotSupportedException("The kernels need bfloat16 or float32 weights on the CPU without biases, and axes that are multiples of 32.");
-        }
+        (true, ScalarType.BFloat16) => new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens),
+        (true, _) => new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens),
+        _ => ForTorch(network, cache),
+    };
 
-        return network.Dtype == ScalarType.BFloat16
-            ? new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens, mostSampled)
-            : new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens, mostSampled);
-    }
+    /// <summary>libtorch's operators, whatever else would fit.</summary>
+    public static IPagedDecoder ForTorch(LlavaNetwork network, KvCache cache) => new TorchDecoder(network, cache);
 }

@@ -31,6 +31,7 @@ public abstract class CpuDecoderTests : IDisposable
     private readonly KvCache _cache;
     private readonly KernelTeam _team = new(2);
     private readonly IPagedDecoder _decoder;
+    private readonly DecoderStep _step = new(BlockSize);
     private readonly double _tolerance;
 
     /// <param name="tolerance">Deviation of the error, as a share of the logits' deviation.</param>
@@ -39,7 +40,7 @@ public abstract class CpuDecoderTests : IDisposable
         _tolerance = tolerance;
         _network = new LlavaNetwork(Config, new Rounded(new RandomWeights(4), type), type, CPU);
         _cache = new KvCache(Config.Text, 64, BlockSize, type, CPU);
-        _decoder = PagedDecoder.ForCpu(_network, _cache, _team, mostTokens: 64, mostSampled: 64);
+        _decoder = PagedDecoder.For(_network, _cache, _team, mostTokens: 64);
     }
 
     public void Dispose()
@@ -96,31 +97,25 @@ public abstract class CpuDecoderTests : IDisposable
     }
 
     [Fact]
-    public void Place_PutsFeaturesInTheRowsOfAPicture()
+    public void Features_StandForTheWordsOfTheirRows()
     {
-        var ids = Ids(6, 8);
+        var (ids, seen) = (Ids(6, 8), Ids(7, 5));
         using var scope = NewDisposeScope();
-        var words = _network.Embed(tensor(Ids(7, 3)));
-        var mixed = ids.ToArray();
-        Ids(7, 3).CopyTo(mixed, 2);
+        var words = _network.Embed(tensor(seen));
+        long[] mixed = [.. ids[..2], .. seen[1..4], .. ids[5..]];
         var expected = Run([(mixed, 0, Blocks(1))]);
 
-        var batch = new PagedBatch(BlockSize);
-        batch.Add(Blocks(4), 0, ids.Length);
-        _decoder.Embed(ids);
-        _decoder.Place(2, words);
-        _decoder.Forward(batch);
+        Add(ids, 0, Blocks(4));
+        _step.Features.Add(new FeatureRows(2, words, 1, 3));
 
-        Assert.Equal(expected, Logits(ids.Length));
+        Assert.Equal(expected, Decode());
     }
 
     [Fact]
-    public void Forward_OfOneTokenEach_AllocatesNothing()
+    public void Decode_OfOneTokenEach_AllocatesNothing()
     {
-        var batch = new PagedBatch(BlockSize);
-        long[] ids = [1, 2, 3];
-        var (rows, logits) = (new long[] { 0, 1, 2 }, new float[3 * Vocabulary]);
-        Step(10); // the batch's lists have their size
+        var logits = new float[3 * Vocabulary];
+        Step(10); // the step's lists have their size
         var before = GC.GetAllocatedBytesForCurrentThread();
 
         for (var position = 1; position < 10; position++)
@@ -132,16 +127,25 @@ public abstract class CpuDecoderTests : IDisposable
 
         void Step(int position)
         {
-            batch.Clear();
-            for (var sequence = 0; sequence < ids.Length; sequence++)
+            _step.Clear();
+            for (var sequence = 0; sequence < 3; sequence++)
             {
-                batch.Add(All.AsSpan(sequence * 8, 8), position, 1);
+                _step.Batch.Add(All.AsSpan(sequence * 8, 8), position, 1);
+                _step.Ids.Add(sequence);
+                _step.Sampled.Add(sequence);
             }
 
-            _decoder.Embed(ids);
-            _decoder.Forward(batch);
-            _decoder.Logits(rows, logits);
+            _decoder.Decode(_step, logits);
         }
+    }
+
+    [Fact]
+    public void Decode_WithoutSampledRows_WritesNoLogits()
+    {
+        Add(Ids(8, 4), 0, Blocks(0));
+        _step.Sampled.Clear();
+
+        _decoder.Decode(_step, []);
     }
 
     private static readonly int[] All = [.. Enumerable.Range(0, 64)];
@@ -157,21 +161,30 @@ public abstract class CpuDecoderTests : IDisposable
 
     private float[] Run((long[] Ids, int Start, int[] Blocks)[] sequences)
     {
-        var batch = new PagedBatch(BlockSize);
         foreach (var (ids, start, blocks) in sequences)
         {
-            batch.Add(blocks, start, ids.Length);
+            Add(ids, start, blocks);
         }
 
-        _decoder.Embed([.. sequences.SelectMany(sequence => sequence.Ids)]);
-        _decoder.Forward(batch);
-        return Logits(batch.Tokens);
+        return Decode();
     }
 
-    private float[] Logits(int rows)
+    private void Add(long[] ids, int start, int[] blocks)
     {
-        var logits = new float[rows * Vocabulary];
-        _decoder.Logits([.. Enumerable.Range(0, rows).Select(row => (long)row)], logits);
+        for (var i = 0; i < ids.Length; i++)
+        {
+            _step.Sampled.Add(_step.Ids.Count + i);
+        }
+
+        _step.Batch.Add(blocks, start, ids.Length);
+        _step.Ids.AddRange(ids);
+    }
+
+    private float[] Decode()
+    {
+        var logits = new float[_step.Sampled.Count * Vocabulary];
+        _decoder.Decode(_step, logits);
+        _step.Clear();
         return logits;
     }
 
