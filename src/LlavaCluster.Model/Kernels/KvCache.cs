@@ -46,6 +46,11 @@ public sealed class KvCache : IDisposable
     public (Tensor Keys, Tensor Values) Read(int layer, Tensor blocks, long context) =>
         (Gather(_keys[layer], blocks, context), Gather(_values[layer], blocks, context));
 
+    /// <summary>Where a layer's keys begin in a CPU's memory: slot s's are s * kvHeads * headDim elements further.</summary>
+    internal unsafe nint KeyAddress(int layer) => (nint)Weights.TensorMemory.Address(_keys[layer]);
+
+    internal unsafe nint ValueAddress(int layer) => (nint)Weights.TensorMemory.Address(_values[layer]);
+
     public void Dispose()
     {
         foreach (var tensor in _keys.Concat(_values))

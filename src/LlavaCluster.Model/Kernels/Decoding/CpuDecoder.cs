@@ -1,0 +1,248 @@
+using System.Runtime.InteropServices;
+using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Products;
+using LlavaCluster.Model.Kernels.Threading;
+using LlavaCluster.Model.Weights;
+
+namespace LlavaCluster.Model.Kernels.Decoding;
+
+/// <summary>
+/// The language model with our own kernels. Prompt chunks and single tokens take the same path; no tensor is made and nothing is allocated. A row's result is the same,
+/// bit for bit, whatever else is in the batch.
+///
+/// A layer is six loops that the team shares: norm, queries with keys and values, rotation and cache, attention, output; norm, gate with up, down.
+/// </summary>
+internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
+    where TElement : struct, IElement<T>
+    where T : unmanaged
+{
+    private const int ChunkBytes = 128 << 10; // of weights: fits a core's second-level cache beside the rows
+    private const int RowsPerChunk = 8;
+
+    private readonly TextConfig _text;
+    private readonly KvCache _cache;
+    private readonly KernelTeam _team;
+    private readonly DecoderWeights<T> _weights;
+    private readonly RotaryAngles _angles;
+    private readonly AttentionKernel<TElement, T> _attention;
+    private readonly DecoderBuffers<T> _buffers;
+    private readonly List<AttentionTask> _tasks = [];
+    private readonly KernelWork _norm, _project, _rotate, _attend, _output, _gate, _down, _head;
+    private readonly int _shared, _queryWidth, _keyWidth;
+
+    private PagedBatch _batch = null!;
+    private DecoderLayerWeights<T> _layer = null!;
+    private nint _normWeight;
+    private int _layerIndex;
+    private int _sampled;
+    private float* _logits;
+
+    /// <summary>As <see cref="PagedDecoder.For"/>, which checks that the network fits.</summary>
+    public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens)
+    {
+        (_text, _cache, _team) = (network.Config.Text, cache, team);
+        (_shared, _queryWidth, _keyWidth) = (_text.Heads / _text.KvHeads, _text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
+        _weights = new DecoderWeights<T>(network);
+        _angles = new RotaryAngles(_text);
+        _attention = new AttentionKernel<TElement, T>(_text.HeadDim, _shared, cache.BlockSize, _keyWidth);
+        _buffers = new DecoderBuffers<T>(_text, mostTokens, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
+        (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
+    }
+
+    public void Decode(DecoderStep step, Span<float> logits)
+    {
+        _buffers.Require(step.Ids.Count);
+        Embed(step);
+        Forward(step.Batch);
+        Score(step.Sampled, logits);
+    }
+
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _angles.Dispose();
+        _buffers.Dispose();
+    }
+
+    private int Tokens => _batch.Tokens;
+
+    private void Embed(DecoderStep step)
+    {
+        for (var row = 0; row < step.Ids.Count; row++)
+        {
+            RowKernels<TElement, T>.Load(_weights.Embedding.Row((int)step.Ids[row]), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
+        }
+
+        foreach (var part in step.Features)
+        {
+            var features = (T*)TensorMemory.Address(part.Features) + ((nint)part.First * _text.Hidden);
+            RowKernels<TElement, T>.Load(features, _buffers.Hidden + ((nint)part.Row * _text.Hidden), part.Count * _text.Hidden);
+        }
+    }
+
+    private void Forward(PagedBatch batch)
+    {
+        _batch = batch;
+        PlanAttention();
+        for (_layerIndex = 0; _layerIndex < _text.Layers; _layerIndex++)
+        {
+            _layer = _weights.Layers[_layerIndex];
+            Norm(_layer.AttentionNorm, batch.Tokens);
+            _team.Run(Chunks(_layer.Query) + (2 * Chunks(_layer.Key)), _project);
+            _team.Run(RowChunks(batch.Tokens), _rotate);
+            _team.Run(_tasks.Count, _attend);
+            _team.Run(Chunks(_layer.Output), _output);
+            Norm(_layer.MlpNorm, batch.Tokens);
+            _team.Run(Chunks(_layer.Gate), _gate);
+            _team.Run(Chunks(_layer.Down), _down);
+        }
+    }
+
+    private void Score(List<long> rows, Span<float> logits)
+    {
+        for (var i = 0; i < rows.Count; i++)
+        {
+            RowKernels<TElement, T>.RmsNorm(
+                _buffers.Hidden + ((nint)rows[i] * _text.Hidden), (float*)_weights.FinalNorm, _buffers.Sampled + ((nint)i * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
+        }
+
+        fixed (float* target = logits)
+        {
+            _logits = target;
+            _sampled = rows.Count;
+            _team.Run(rows.Count == 0 ? 0 : Chunks(_weights.Head), _head);
+        }
+    }
+
+    private void Norm(nint weight, int rows)
+    {
+        _normWeight = weight;
+        _team.Run(RowChunks(rows), _norm);
+    }
+
+    private void NormRows(int chunk, int thread)
+    {
+        for (var row = chunk * RowsPerChunk; row < Math.Min(Tokens, (chunk + 1) * RowsPerChunk); row++)
+        {
+            RowKernels<TElement, T>.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)_normWeight, _buffers.Normed + ((nint)row * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
+        }
+    }
+
+    private void Project(int chunk, int thread)
+    {
+        var (queries, keys) = (Chunks(_layer.Query), Chunks(_layer.Key));
+        if (chunk < queries)
+        {
+            Multiply(_layer.Query, chunk, _buffers.Normed, _buffers.Queries, _queryWidth, add: false);
+        }
+        else if (chunk < queries + keys)
+        {
+            Multiply(_layer.Key, chunk - queries, _buffers.Normed, _buffers.Keys, _keyWidth, add: false);
+        }
+        else
+        {
+            Multiply(_layer.Value, chunk - queries - keys, _buffers.Normed, _buffers.Values, _keyWidth, add: false);
+        }
+    }
+
+    private void RotateRows(int chunk, int thread)
+    {
+        var slots = CollectionsMarshal.AsSpan(_batch.Slots);
+        var positions = CollectionsMarshal.AsSpan(_batch.Positions);
+        var keys = (T*)_cache.KeyAddress(_layerIndex);
+        var values = (T*)_cache.ValueAddress(_layerIndex);
+        for (var row = chunk * RowsPerChunk; row < Math.Min(Tokens, (chunk + 1) * RowsPerChunk); row++)
+        {
+            RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
+            var key = _buffers.Keys + ((nint)row * _keyWidth);
+            RotateHeads(key, _text.KvHeads, positions[row]);
+            RowKernels<TElement, T>.Store(key, keys + ((nint)slots[row] * _keyWidth), _keyWidth);
+            RowKernels<TElement, T>.Store(_buffers.Values + ((nint)row * _keyWidth), values + ((nint)slots[row] * _keyWidth), _keyWidth);
+        }
+    }
+
+    private void RotateHeads(float* heads, int count, long position)
+    {
+        for (var head = 0; head < count; head++)
+        {
+            RowKernels<TElement, T>.Rotate(heads + (head * _text.HeadDim), _angles.Cosines(position), _angles.Sines(position), _text.HeadDim);
+        }
+    }
+
+    private void Attend(int chunk, int thread)
+    {
+        var task = _tasks[chunk];
+        var span = _batch.Spans[task.Span];
+        var blocks = CollectionsMarshal.AsSpan(_batch.Blocks).Slice(span.FirstBlock, span.Blocks);
+        var keys = (T*)_cache.KeyAddress(_layerIndex);
+        var values = (T*)_cache.ValueAddress(_layerIndex);
+        var head = (nint)task.KeyHead * _text.HeadDim;
+        for (var row = task.FirstRow; row < task.FirstRow + task.Rows; row++)
+        {
+            var context = span.Context - span.Count + (row - span.Row) + 1;
+            var queries = ((nint)row * _queryWidth) + (head * _shared);
+            _attention.Attend(_buffers.Queries + queries, keys + head, values + head, blocks, context, _buffers.Scratch(thread), _buffers.Attended + queries);
+        }
+    }
+
+    private void Output(int chunk, int thread) => Multiply(_layer.Output, chunk, _buffers.Attended, _buffers.Hidden, _text.Hidden, add: true);
+
+    private void Gate(int chunk, int thread)
+    {
+        var (first, count) = Part(_layer.Gate, chunk);
+        var gate = _buffers.Scratch(thread);
+        var up = gate + ((nint)Tokens * count);
+        var kernel = ProductKernel.For<TElement, T>(_text.Hidden);
+        kernel.Multiply(_buffers.Normed, Tokens, _layer.Gate.Row(first), count, gate, count, add: false);
+        kernel.Multiply(_buffers.Normed, Tokens, _layer.Up.Row(first), count, up, count, add: false);
+        for (var row = 0; row < Tokens; row++)
+        {
+            RowKernels<TElement, T>.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), _buffers.Inner + ((nint)row * _text.Intermediate) + first, count);
+        }
+    }
+
+    private void Down(int chunk, int thread) => Multiply(_layer.Down, chunk, _buffers.Inner, _buffers.Hidden, _text.Hidden, add: true);
+
+    private void Head(int chunk, int thread)
+    {
+        var (first, count) = Part(_weights.Head, chunk);
+        ProductKernel.For<TElement, T>(_text.Hidden).Multiply(_buffers.Sampled, _sampled, _weights.Head.Row(first), count, _logits + first, _text.VocabSize, add: false);
+    }
+
+    private void Multiply(Matrix<T> matrix, int chunk, T* x, float* y, nint stride, bool add)
+    {
+        var (first, count) = Part(matrix, chunk);
+        ProductKernel.For<TElement, T>(matrix.Inputs).Multiply(x, Tokens, matrix.Row(first), count, y + first, stride, add);
+    }
+
+    private static int OutputsPerChunk(Matrix<T> matrix) =>
+        Math.Max(ChunkBytes / (matrix.Inputs * sizeof(T)) / ProductKernel.InputMultiple, 1) * ProductKernel.InputMultiple;
+
+    private static int Chunks(Matrix<T> matrix) => (matrix.Outputs + OutputsPerChunk(matrix) - 1) / OutputsPerChunk(matrix);
+
+    private static (int First, int Count) Part(Matrix<T> matrix, int chunk)
+    {
+        var first = chunk * OutputsPerChunk(matrix);
+        return (first, Math.Min(OutputsPerChunk(matrix), matrix.Outputs - first));
+    }
+
+    private static int RowChunks(int rows) => (rows + RowsPerChunk - 1) / RowsPerChunk;
+
+    private void PlanAttention()
+    {
+        _tasks.Clear();
+        for (var span = 0; span < _batch.Spans.Count; span++)
+        {
+            var (row, count) = (_batch.Spans[span].Row, _batch.Spans[span].Count);
+            for (var first = 0; first < count; first += RowsPerChunk)
+            {
+                for (var head = 0; head < _text.KvHeads; head++)
+                {
+                    _tasks.Add(new AttentionTask(span, row + first, Math.Min(RowsPerChunk, count - first), head));
+                }
+            }
+        }
+    }
+
+    private readonly record struct AttentionTask(int Span, int FirstRow, int Rows, int KeyHead);
+}

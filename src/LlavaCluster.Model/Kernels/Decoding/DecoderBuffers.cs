@@ -1,0 +1,64 @@
+using LlavaCluster.Model.Config;
+
+namespace LlavaCluster.Model.Kernels.Decoding;
+
+/// <summary>What a step needs between its loops, for the largest batch; memory that a smaller batch does not touch is not resident.</summary>
+internal sealed unsafe class DecoderBuffers<T> : IDisposable
+    where T : unmanaged
+{
+    private const int GateAndUp = 2;
+    private const int MostOutputsPerChunk = 4096;
+
+    private readonly NativeBuffer<float> _hidden, _queries, _keys, _values;
+    private readonly NativeBuffer<T> _normed, _attended, _inner, _sampled;
+    private readonly NativeBuffer<float>[] _scratch;
+    private readonly int _mostTokens;
+
+    /// <param name="attentionScratch">Floats that one thread's attention takes.</param>
+    public DecoderBuffers(TextConfig text, int mostTokens, int threads, long attentionScratch)
+    {
+        long tokens = _mostTokens = mostTokens;
+        _hidden = new(tokens * text.Hidden);
+        _queries = new(tokens * text.Heads * text.HeadDim);
+        _keys = new(tokens * text.KvHeads * text.HeadDim);
+        _values = new(tokens * text.KvHeads * text.HeadDim);
+        _normed = new(tokens * text.Hidden);
+        _attended = new(tokens * text.Heads * text.HeadDim);
+        _inner = new(tokens * text.Intermediate);
+        _sampled = new(tokens * text.Hidden);
+        var gate = tokens * GateAndUp * Math.Min(MostOutputsPerChunk, text.Intermediate);
+        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer<float>(Math.Max(gate, attentionScratch)))];
+    }
+
+    /// <summary>The residual stream, [tokens, hidden].</summary>
+    public float* Hidden => _hidden.Pointer;
+
+    public float* Queries => _queries.Pointer;
+
+    public float* Keys => _keys.Pointer;
+
+    public float* Values => _values.Pointer;
+
+    public T* Normed => _normed.Pointer;
+
+    public T* Attended => _attended.Pointer;
+
+    /// <summary>silu(gate) * up, [tokens, intermediate].</summary>
+    public T* Inner => _inner.Pointer;
+
+    /// <summary>Normed rows whose logits are asked for.</summary>
+    public T* Sampled => _sampled.Pointer;
+
+    public float* Scratch(int thread) => _scratch[thread].Pointer;
+
+    /// <exception cref="ArgumentOutOfRangeException">The batch is larger than the buffers.</exception>
+    public void Require(int tokens) => ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _mostTokens);
+
+    public void Dispose()
+    {
+        foreach (var buffer in (IDisposable[])[_hidden, _queries, _keys, _values, _normed, _attended, _inner, _sampled, .. _scratch])
+        {
+            buffer.Dispose();
+        }
+    }
+}

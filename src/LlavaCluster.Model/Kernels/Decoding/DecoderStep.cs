@@ -1,0 +1,33 @@
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Model.Kernels.Decoding;
+
+/// <summary>What one step computes: tokens, where they lie, which of them are pictures and whose logits are wanted. Filled for each step, reused between steps; one thread.</summary>
+public sealed class DecoderStep(int blockSize)
+{
+    /// <summary>Places of the tokens in the cache.</summary>
+    public PagedBatch Batch { get; } = new(blockSize);
+
+    /// <summary>An id for every token of the batch, in the embedding table's range; those under a picture's features count for nothing.</summary>
+    public List<long> Ids { get; } = [];
+
+    /// <summary>Pictures' features that stand in place of word embeddings.</summary>
+    public List<FeatureRows> Features { get; } = [];
+
+    /// <summary>Tokens of the batch whose next-token logits are wanted.</summary>
+    public List<long> Sampled { get; } = [];
+
+    public void Clear()
+    {
+        Batch.Clear();
+        Ids.Clear();
+        Features.Clear();
+        Sampled.Clear();
+    }
+}
+
+/// <param name="Row">The first token of the batch they stand for.</param>
+/// <param name="Features">[count, hidden] in the network's type, contiguous; whoever stored them owns them.</param>
+/// <param name="First">The first of them that is used.</param>
+/// <param name="Count">How many are.</param>
+public readonly record struct FeatureRows(int Row, Tensor Features, int First, int Count);

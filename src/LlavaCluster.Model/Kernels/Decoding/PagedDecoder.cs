@@ -1,0 +1,35 @@
+using LlavaCluster.Model.Kernels.Products;
+using LlavaCluster.Model.Kernels.Threading;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Model.Kernels.Decoding;
+
+/// <summary>Makes the decoder that fits a network.</summary>
+public static class PagedDecoder
+{
+    /// <summary>Whether our kernels can run this network: bfloat16 or float32 on the CPU, no biases, and axes that are multiples of their blocks.</summary>
+    public static bool FitsCpu(LlavaNetwork network)
+    {
+        var text = network.Config.Text;
+        int queries = text.Heads * text.HeadDim, keys = text.KvHeads * text.HeadDim;
+        (int Inputs, int Outputs)[] products =
+            [(text.Hidden, queries), (text.Hidden, keys), (queries, text.Hidden), (text.Hidden, text.Intermediate), (text.Intermediate, text.Hidden), (text.Hidden, text.VocabSize)];
+        return network.Device.type == DeviceType.CPU && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32 && !text.AttentionBias && !text.MlpBias
+            && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0 && products.All(product => ProductKernel.Supports(product.Inputs, product.Outputs));
+    }
+
+    /// <summary>Our kernels where they fit, libtorch otherwise.</summary>
+    /// <param name="network">It and the cache must outlive the decoder.</param>
+    /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
+    /// <param name="mostTokens">Of one step.</param>
+    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens) => (FitsCpu(network), network.Dtype) switch
+    {
+        (true, ScalarType.BFloat16) => new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens),
+        (true, _) => new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens),
+        _ => ForTorch(network, cache),
+    };
+
+    /// <summary>libtorch's operators, whatever else would fit.</summary>
+    public static IPagedDecoder ForTorch(LlavaNetwork network, KvCache cache) => new TorchDecoder(network, cache);
+}

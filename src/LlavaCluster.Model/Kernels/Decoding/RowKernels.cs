@@ -1,0 +1,70 @@
+using System.Numerics;
+
+namespace LlavaCluster.Model.Kernels.Decoding;
+
+/// <summary>What happens to rows between matrix products, with any processor's vectors. Lengths are multiples of <see cref="Products.ProductKernel.InputMultiple"/>.</summary>
+internal static unsafe class RowKernels<TElement, T>
+    where TElement : struct, IElement<T>
+    where T : unmanaged
+{
+    /// <summary>y = x / rms(x) * weight: LlamaRMSNorm without the rounding between its two products.</summary>
+    public static void RmsNorm(float* x, float* weight, T* y, int count, float epsilon)
+    {
+        var squares = Vector<float>.Zero;
+        for (var i = 0; i < count; i += Vector<float>.Count)
+        {
+            var part = Vector.Load(x + i);
+            squares = Vector.FusedMultiplyAdd(part, part, squares);
+        }
+
+        var scale = new Vector<float>(1 / MathF.Sqrt((Vector.Sum(squares) / count) + epsilon));
+        for (var i = 0; i < count; i += 2 * Vector<float>.Count)
+        {
+            var half = i + Vector<float>.Count;
+            TElement.Store(y + i, Vector.Load(x + i) * scale * Vector.Load(weight + i), Vector.Load(x + half) * scale * Vector.Load(weight + half));
+        }
+    }
+
+    /// <summary>y = silu(gate) * up.</summary>
+    public static void SwiGlu(float* gate, float* up, T* y, int count)
+    {
+        for (var i = 0; i < count; i += 2 * Vector<float>.Count)
+        {
+            var half = i + Vector<float>.Count;
+            TElement.Store(y + i, Silu(Vector.Load(gate + i)) * Vector.Load(up + i), Silu(Vector.Load(gate + half)) * Vector.Load(up + half));
+        }
+    }
+
+    /// <summary>Rotates one head in place: pairs are element i and element i + count / 2 (transformers: rotate_half).</summary>
+    /// <param name="cosines">count / 2 of them, as of <paramref name="sines"/>.</param>
+    public static void Rotate(float* head, float* cosines, float* sines, int count)
+    {
+        var half = count / 2;
+        for (var i = 0; i < half; i++)
+        {
+            var (left, right) = (head[i], head[i + half]);
+            head[i] = (left * cosines[i]) - (right * sines[i]);
+            head[i + half] = (right * cosines[i]) + (left * sines[i]);
+        }
+    }
+
+    public static void Store(float* x, T* y, int count)
+    {
+        for (var i = 0; i < count; i += 2 * Vector<float>.Count)
+        {
+            TElement.Store(y + i, Vector.Load(x + i), Vector.Load(x + i + Vector<float>.Count));
+        }
+    }
+
+    public static void Load(T* x, float* y, int count)
+    {
+        for (var i = 0; i < count; i += 2 * Vector<float>.Count)
+        {
+            TElement.Load(x + i, out var low, out var high);
+            low.Store(y + i);
+            high.Store(y + i + Vector<float>.Count);
+        }
+    }
+
+    private static Vector<float> Silu(Vector<float> x) => x / (Vector<float>.One + Vector.Exp(-x));
+}

@@ -1,0 +1,130 @@
+using System.Buffers.Binary;
+
+namespace LlavaCluster.Model.Kernels.Machine;
+
+/// <summary>
+/// Writes x86-64 machine code, in the few forms our kernels need: .NET 10 has no intrinsics for AVX512-BF16 and AVX512-VNNI, which double and quadruple what a core
+/// multiplies. Encodings are those of the Intel SDM, volume 2 (EVEX prefix: section 2.7). Registers 0 to 31 of <c>zmm</c>; every memory operand is
+/// [base + index + displacement].
+/// </summary>
+internal sealed class Assembler
+{
+    private readonly List<byte> _code = [];
+
+    /// <summary>The next instruction's place, to jump back to.</summary>
+    public int Here => _code.Count;
+
+    public byte[] ToArray() => [.. _code];
+
+    /// <summary>zmm = 64 bytes at the address (vmovups).</summary>
+    public void Load(int zmm, Address from) => Evex(Map.Escape0F, Prefix.None, 0x10, zmm, 0, from);
+
+    /// <summary>64 bytes at the address = zmm (vmovups).</summary>
+    public void Store(Address to, int zmm) => Evex(Map.Escape0F, Prefix.None, 0x11, zmm, 0, to);
+
+    /// <summary>zmm = 0 (vpxord).</summary>
+    public void Zero(int zmm) => Evex(Map.Escape0F, Prefix.Size, 0xEF, zmm, zmm, zmm);
+
+    /// <summary>sum[i] += left[2i] * right[2i] + left[2i + 1] * right[2i + 1] for 16 floats and 32 bfloat16 pairs (vdpbf16ps).</summary>
+    public void DotBFloat16(int sum, int left, int right) => Evex(Map.Escape0F38, Prefix.RepeatF3, 0x52, sum, left, right);
+
+    /// <summary>sum[i] += four products of unsigned bytes of left with signed bytes of right, for 16 int32 (vpdpbusd).</summary>
+    public void DotBytes(int sum, int left, int right) => Evex(Map.Escape0F38, Prefix.Size, 0x50, sum, left, right);
+
+    /// <summary>sum += left * right for 16 floats (vfmadd231ps).</summary>
+    public void MultiplyAdd(int sum, int left, int right) => Evex(Map.Escape0F38, Prefix.Size, 0xB8, sum, left, right);
+
+    /// <summary>register = value, with its sign.</summary>
+    public void Set(Register register, int value)
+    {
+        Rex(0, register);
+        _code.AddRange([0xC7, ModRegister(0, (int)register)]);
+        Immediate(value);
+    }
+
+    /// <summary>register += value; <see cref="JumpUnlessZero"/> may follow.</summary>
+    public void Add(Register register, int value)
+    {
+        Rex(0, register);
+        _code.AddRange([0x81, ModRegister(0, (int)register)]);
+        Immediate(value);
+    }
+
+    /// <summary>Jumps to a place unless the register that <see cref="Add"/> just changed reached 0.</summary>
+    public void JumpUnlessZero(int target)
+    {
+        _code.AddRange([0x0F, 0x85]);
+        Immediate(target - (_code.Count + sizeof(int)));
+    }
+
+    /// <summary>Clears the upper halves, which would slow down code that follows without AVX, and returns.</summary>
+    public void Return() => _code.AddRange([0xC5, 0xF8, 0x77, 0xC3]);
+
+    private void Evex(Map map, Prefix prefix, byte operation, int register, int first, Address memory)
+    {
+        EvexPrefix(map, prefix, register, first, extraIndex: (int)memory.Index >> 3, extraBase: (int)memory.Base >> 3);
+        _code.AddRange([operation, (byte)(0x84 | ((register & 7) << 3)), (byte)((Low(memory.Index) << 3) | Low(memory.Base))]);
+        Immediate(memory.Displacement);
+    }
+
+    private void Evex(Map map, Prefix prefix, byte operation, int register, int first, int second)
+    {
+        EvexPrefix(map, prefix, register, first, extraIndex: second >> 4, extraBase: second >> 3);
+        _code.AddRange([operation, ModRegister(register, second)]);
+    }
+
+    // 62, then R X B R' 00mm, then W vvvv 1 pp, then z L'L b V' aaa; the register bits are stored inverted, L'L = 10 means 512 bits.
+    private void EvexPrefix(Map map, Prefix prefix, int register, int first, int extraIndex, int extraBase)
+    {
+        var registers = (Inverted(register >> 3) << 7) | (Inverted(extraIndex) << 6) | (Inverted(extraBase) << 5) | (Inverted(register >> 4) << 4);
+        _code.AddRange([0x62, (byte)(registers | (int)map), (byte)(((~first & 15) << 3) | 4 | (int)prefix), (byte)(0x40 | (Inverted(first >> 4) << 3))]);
+    }
+
+    private void Rex(Register register, Register other) => _code.Add((byte)(0x48 | (((int)register >> 3) << 2) | ((int)other >> 3)));
+
+    private void Immediate(int value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, value);
+        _code.AddRange(bytes);
+    }
+
+    private static byte ModRegister(int register, int other) => (byte)(0xC0 | ((register & 7) << 3) | (other & 7));
+
+    private static int Low(Register register) => (int)register & 7;
+
+    private static int Inverted(int bit) => (bit & 1) ^ 1;
+
+    private enum Map
+    {
+        Escape0F = 1,
+        Escape0F38 = 2,
+    }
+
+    private enum Prefix
+    {
+        None = 0,
+        Size = 1,
+        RepeatF3 = 2,
+    }
+}
+
+/// <summary>[Base + Index + Displacement].</summary>
+internal readonly record struct Address(Register Base, Register Index = Register.None, int Displacement = 0);
+
+/// <summary>General registers that the System V calling convention lets a callee change, by their number; Rdi, Rsi, Rdx, Rcx, R8 and R9 hold the arguments.</summary>
+internal enum Register
+{
+    Rax = 0,
+    Rcx = 1,
+    Rdx = 2,
+
+    /// <summary>As an index: no index. The stack pointer otherwise, which is not ours.</summary>
+    None = 4,
+    Rsi = 6,
+    Rdi = 7,
+    R8 = 8,
+    R9 = 9,
+    R10 = 10,
+    R11 = 11,
+}

@@ -1,0 +1,36 @@
+using System.Numerics;
+
+namespace LlavaCluster.Model.Kernels.Products;
+
+/// <summary>Any processor, with the widest vectors .NET has for it.</summary>
+internal sealed unsafe class PortableKernel<TElement, T>(int inputs) : IProductKernel<T>
+    where TElement : struct, IElement<T>
+    where T : unmanaged
+{
+    public void Multiply(T* x, int rows, T* weights, int outputs, float* y, nint stride, bool add)
+    {
+        for (var output = 0; output < outputs; output++)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                var target = y + (row * stride) + output;
+                var product = Dot(x + ((nint)row * inputs), weights + ((nint)output * inputs));
+                *target = add ? product + *target : product;
+            }
+        }
+    }
+
+    private float Dot(T* left, T* right)
+    {
+        var (first, second) = (Vector<float>.Zero, Vector<float>.Zero);
+        for (var i = 0; i < inputs; i += 2 * Vector<float>.Count)
+        {
+            TElement.Load(left + i, out var a, out var b);
+            TElement.Load(right + i, out var c, out var d);
+            first = Vector.FusedMultiplyAdd(a, c, first);
+            second = Vector.FusedMultiplyAdd(b, d, second);
+        }
+
+        return Vector.Sum(first + second);
+    }
+}
