@@ -2,28 +2,32 @@ using System.Runtime.InteropServices;
 using LlavaCluster.Engine.Scheduling;
 using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels;
+using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Threading;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Engine.Execution;
 
 /// <summary>
-/// Runs plans on a <see cref="LlavaNetwork"/>: owns its KV cache and the image features, not the network. Every call opens and closes
+/// Runs plans on a <see cref="LlavaNetwork"/>: owns its KV cache, the image features and the threads of our kernels, not the network. Every call opens and closes
 /// its own dispose scope and inference mode; one copy to the host a step.
 /// </summary>
 internal sealed class ModelRunner : IModelRunner
 {
     private readonly LlavaNetwork _network;
     private readonly KvCache _cache;
-    private readonly PagedBatch _batch;
+    private readonly KernelTeam _team;
+    private readonly IPagedDecoder _decoder;
+    private readonly DecoderStep _step;
     private readonly Dictionary<int, Tensor> _features = [];
-    private readonly List<long> _ids = [];
-    private readonly List<long> _sampled = [];
 
     public ModelRunner(LlavaNetwork network, EngineOptions options)
     {
         _network = network;
         _cache = new KvCache(network.Config.Text, options.KvBlocks, options.BlockSize, network.Dtype, network.Device);
-        _batch = new PagedBatch(options.BlockSize);
+        _team = new KernelTeam(get_num_threads());
+        _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep);
+        _step = new DecoderStep(options.BlockSize);
     }
 
     public void DropImages(IReadOnlyList<int> slots)
@@ -64,22 +68,13 @@ internal sealed class ModelRunner : IModelRunner
 
     public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits)
     {
-        Describe(rows);
-        using var mode = inference_mode();
-        using var scope = NewDisposeScope();
-        var device = _network.Device;
-        var embeddings = _network.Embed(HostTensor(_ids, device)); // [tokens, hidden]
-        Splice(rows, embeddings);
-        var attention = new PagedAttention(_cache, _batch, device);
-        var hidden = _network.Forward(embeddings, HostTensor(_batch.Positions, device), attention); // [tokens, hidden]
-        if (_sampled.Count == 0)
+        _step.Clear();
+        foreach (var row in rows)
         {
-            return;
+            Describe(row);
         }
 
-        var chosen = hidden.index_select(0, HostTensor(_sampled, device)); // [samples, hidden]
-        var scores = _network.Logits(chosen).cpu().contiguous(); // [samples, vocab]
-        MemoryMarshal.Cast<byte, float>(scores.bytes).CopyTo(logits);
+        _decoder.Decode(_step, logits);
     }
 
     public void Probe()
@@ -97,6 +92,8 @@ internal sealed class ModelRunner : IModelRunner
         }
 
         _features.Clear();
+        _decoder.Dispose();
+        _team.Dispose();
         _cache.Dispose();
     }
 
@@ -115,49 +112,29 @@ internal sealed class ModelRunner : IModelRunner
         }
     }
 
-    private static Tensor HostTensor(List<long> values, Device device) =>
-        tensor(CollectionsMarshal.AsSpan(values).ToArray(), device: device);
-
-    private void Describe(ReadOnlySpan<StepRow> rows)
+    private void Describe(StepRow row)
     {
-        _batch.Clear();
-        _ids.Clear();
-        _sampled.Clear();
-        foreach (var row in rows)
+        var (sequence, at, end) = (row.Sequence, _step.Ids.Count, row.Start + row.Count);
+        _step.Batch.Add(sequence.Blocks.Blocks, row.Start, row.Count);
+        foreach (var id in sequence.Tokens.Slice(row.Start, row.Count))
         {
-            var sequence = row.Sequence;
-            _batch.Add(sequence.Blocks.Blocks, row.Start, row.Count);
-            foreach (var id in sequence.Tokens.Slice(row.Start, row.Count))
-            {
-                // Image tokens may lie outside the embedding table; their places are overwritten.
-                _ids.Add(id < _network.Config.Text.VocabSize ? id : 0);
-            }
+            // Image tokens may lie outside the embedding table; features stand in their places.
+            _step.Ids.Add(id < _network.Config.Text.VocabSize ? id : 0);
+        }
 
-            if (row.Samples)
+        foreach (var image in sequence.Images)
+        {
+            var from = Math.Max(image.Start, row.Start);
+            var count = Math.Min(image.End, end) - from;
+            if (count > 0)
             {
-                _sampled.Add(_ids.Count - 1);
+                _step.Features.Add(new FeatureRows(at + from - row.Start, _features[image.Slot], from - image.Start, count));
             }
         }
-    }
 
-    private void Splice(ReadOnlySpan<StepRow> rows, Tensor embeddings)
-    {
-        var at = 0;
-        foreach (var row in rows)
+        if (row.Samples)
         {
-            var end = row.Start + row.Count;
-            foreach (var image in row.Sequence.Images)
-            {
-                var from = Math.Max(image.Start, row.Start);
-                var count = Math.Min(image.End, end) - from;
-                if (count > 0)
-                {
-                    var part = _features[image.Slot].narrow(0, from - image.Start, count);
-                    embeddings.narrow(0, at + from - row.Start, count).copy_(part);
-                }
-            }
-
-            at += row.Count;
+            _step.Sampled.Add(_step.Ids.Count - 1);
         }
     }
 }
