@@ -50,6 +50,9 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
         return new PatchBatch(count, pixels, labels);
     }
 
+    /// <summary>Token ids of words inside a sentence.</summary>
+    public IReadOnlyList<int> Words(string text) => codec.Tokenizer.EncodeToIds(text);
+
     /// <summary>Text alone: the detailed description stands for the picture, questions and answers follow.</summary>
     public TokenBatch Language(long first, int count) => Batch(first, count, index =>
     {

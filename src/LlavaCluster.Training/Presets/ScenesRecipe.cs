@@ -18,9 +18,11 @@ public sealed record ScenesRecipe
 
     public long LanguageSteps { get; init; } = 500;
 
+    public long AlignmentSteps { get; init; } = 400;
+
     public long ProjectorSteps { get; init; } = 300;
 
-    public long InstructionSteps { get; init; } = 3600;
+    public long InstructionSteps { get; init; } = 3200;
 
     public int SamplesPerStep { get; init; } = 32;
 
@@ -49,12 +51,14 @@ public sealed record ScenesRecipe
     /// <summary>The same recipe with every phase shorter or longer.</summary>
     public ScenesRecipe Scale(double share) => this with
     {
-        EncoderSteps = Scaled(EncoderSteps, share), LanguageSteps = Scaled(LanguageSteps, share), ProjectorSteps = Scaled(ProjectorSteps, share), InstructionSteps = Scaled(InstructionSteps, share),
+        EncoderSteps = Scaled(EncoderSteps, share), LanguageSteps = Scaled(LanguageSteps, share), AlignmentSteps = Scaled(AlignmentSteps, share), ProjectorSteps = Scaled(ProjectorSteps, share), InstructionSteps = Scaled(InstructionSteps, share),
     };
 
     public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
 
     public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = SamplesPerStep, LearningRate = 2e-3 };
+
+    public PhaseOptions Alignment => new() { Name = "alignment", Steps = AlignmentSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 
     public PhaseOptions Projector => new() { Name = "projector", Steps = ProjectorSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 

@@ -14,7 +14,7 @@ namespace LlavaCluster.Training.Presets;
 
 /// <summary>
 /// Trains the shipped model from the artwork packages to a Hugging Face folder, in the paper's order: a tower and a language model of our own in place of CLIP and
-/// Vicuna, then the projector alone, then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
+/// Vicuna, then the projector alone (on patches, then on captions), then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
 /// on where it was. Blocks its thread, which becomes the training thread.
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
@@ -22,6 +22,7 @@ namespace LlavaCluster.Training.Presets;
 public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time)
 {
     private const int CorpusScenes = 3000;
+    private const string Nothing = "nothing"; // what the teacher says of an empty place
 
     private readonly SceneRenderer _renderer = new(artwork);
     private readonly RuleTeacher _teacher = new(artwork.Classes);
@@ -40,7 +41,8 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), IsLanguage)
-            && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector)
+            && Learn(recipe.Alignment, [recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), IsProjector)
+            && LearnTokens(recipe.Projector, [recipe.Alignment], (first, count) => samples.Captions(first, count), IsProjector)
             && LearnTokens(recipe.Instruction, [recipe.Projector], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name), Export)
             && Exported();
 
@@ -64,6 +66,8 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     private static bool IsLanguage(string name) => name.StartsWith("language_model.", StringComparison.Ordinal) || name.StartsWith("lm_head.", StringComparison.Ordinal);
 
     private static bool IsProjector(string name) => name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
+
+    private List<IReadOnlyList<int>> Names(SceneSamples samples) => [samples.Words(Nothing), .. artwork.Classes.Items.Select(item => samples.Words(item.Name))];
 
     private string File(PhaseOptions phase) => Path.Combine(work, phase.Name + ".safetensors");
 
