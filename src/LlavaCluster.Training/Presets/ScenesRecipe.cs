@@ -16,15 +16,19 @@ public sealed record ScenesRecipe
 
     public long EncoderSteps { get; init; } = 7500;
 
-    public long LanguageSteps { get; init; } = 500;
+    public long LanguageSteps { get; init; } = 1500;
 
     public long AlignmentSteps { get; init; } = 400;
 
-    public long ProjectorSteps { get; init; } = 300;
+    public long ProjectorSteps { get; init; } = 100;
 
-    public long InstructionSteps { get; init; } = 3200;
+    public long InstructionSteps { get; init; } = 9500;
 
-    public int SamplesPerStep { get; init; } = 32;
+    /// <summary>Of the phases that learn from patches, whose labels are dense.</summary>
+    public int PicturesPerStep { get; init; } = 32;
+
+    /// <summary>Of the phases that learn from text: a conversation has some ten answers, and many small steps teach so small a model more than few large ones.</summary>
+    public int ConversationsPerStep { get; init; } = 8;
 
     /// <summary>Share of conversations whose first question comes before the picture; the paper draws it even, but every reader of this model puts the picture first.</summary>
     public double QuestionFirst { get; init; } = 0.1;
@@ -54,15 +58,15 @@ public sealed record ScenesRecipe
         EncoderSteps = Scaled(EncoderSteps, share), LanguageSteps = Scaled(LanguageSteps, share), AlignmentSteps = Scaled(AlignmentSteps, share), ProjectorSteps = Scaled(ProjectorSteps, share), InstructionSteps = Scaled(InstructionSteps, share),
     };
 
-    public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
+    public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3 };
 
-    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = SamplesPerStep, LearningRate = 2e-3 };
+    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 1e-3 };
 
-    public PhaseOptions Alignment => new() { Name = "alignment", Steps = AlignmentSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
+    public PhaseOptions Alignment => new() { Name = "alignment", Steps = AlignmentSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 
-    public PhaseOptions Projector => new() { Name = "projector", Steps = ProjectorSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
+    public PhaseOptions Projector => new() { Name = "projector", Steps = ProjectorSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 
-    public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = SamplesPerStep, LearningRate = 1e-3 };
+    public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 1e-3 };
 
     private static long Scaled(long steps, double share) => Math.Max(1, (long)Math.Round(steps * share));
 }
