@@ -14,8 +14,11 @@ namespace LlavaCluster.Training.Objectives;
 /// </summary>
 public sealed class WordAlignmentObjective : IObjective<PatchBatch>
 {
+    private const double Sharpness = 12;
+
     private readonly LlavaNetwork _network;
     private readonly Tensor _targets; // [labels, hidden]
+    private readonly Tensor _directions; // [hidden, labels]: a feature that is a word scores Sharpness for it
     private readonly Scalar _unit;
     private readonly bool _autocast;
 
@@ -28,6 +31,7 @@ public sealed class WordAlignmentObjective : IObjective<PatchBatch>
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         _targets = stack(names.Select(ids => _network.Embed(tensor(ids.Select(id => (long)id).ToArray())).mean([0])).ToList()).DetachFromDisposeScope();
+        _directions = (_targets / _targets.pow(Scalars.Of(2)).sum(1, keepdim: true)).t().contiguous().Times(Sharpness).DetachFromDisposeScope();
         _unit = Scalars.Of(1 / _targets.pow(Scalars.Of(2)).mean().item<float>());
         Parameters = [.. _network.named_parameters().Select(entry => (entry.name, (Tensor)entry.parameter))];
     }
@@ -36,7 +40,10 @@ public sealed class WordAlignmentObjective : IObjective<PatchBatch>
 
     public long Terms(PatchBatch batch) => batch.Labels.Length;
 
-    /// <summary>Squared distance in units of the targets' own mean square, so that 1 is what features of zero would score.</summary>
+    /// <summary>
+    /// Which word a feature points at (cross entropy), and how far it is from that word: squared distance in units of the words' own mean square. The first is what learns
+    /// fast; the second brings features to the words' length.
+    /// </summary>
     public Tensor Loss(PatchBatch batch)
     {
         var side = _network.Config.Vision.ImageSize;
@@ -46,13 +53,15 @@ public sealed class WordAlignmentObjective : IObjective<PatchBatch>
             features = _network.EncodeTiles(tensor(batch.Pixels, [batch.Pictures, 3, side, side])).flatten(0, 1).to(ScalarType.Float32); // [pictures * patches, hidden]
         }
 
-        var targets = _targets.index_select(0, tensor(batch.Labels));
-        return nn.functional.mse_loss(features, targets, reduction: nn.Reduction.None).mean([1]).sum().mul(_unit);
+        var labels = tensor(batch.Labels);
+        var distance = nn.functional.mse_loss(features, _targets.index_select(0, labels), reduction: nn.Reduction.None).mean([1]).sum().mul(_unit);
+        return nn.functional.cross_entropy(features.matmul(_directions), labels, reduction: nn.Reduction.Sum).Plus(distance);
     }
 
     public void Dispose()
     {
         _network.Dispose();
         _targets.Dispose();
+        _directions.Dispose();
     }
 }

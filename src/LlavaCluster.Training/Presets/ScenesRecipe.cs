@@ -18,7 +18,7 @@ public sealed record ScenesRecipe
 
     public long LanguageSteps { get; init; } = 1500;
 
-    public long AlignmentSteps { get; init; } = 400;
+    public long AlignmentSteps { get; init; } = 2500;
 
     public long ProjectorSteps { get; init; } = 100;
 

@@ -14,7 +14,7 @@ namespace LlavaCluster.Training.Presets;
 
 /// <summary>
 /// Trains the shipped model from the artwork packages to a Hugging Face folder, in the paper's order: a tower and a language model of our own in place of CLIP and
-/// Vicuna, then the projector alone (on patches, then on captions), then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
+/// Vicuna, then the projector alone (on captions, then on patches), then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
 /// on where it was. Blocks its thread, which becomes the training thread.
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
@@ -41,9 +41,9 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), IsLanguage)
-            && Learn(recipe.Alignment, [recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), IsProjector)
-            && LearnTokens(recipe.Projector, [recipe.Alignment], (first, count) => samples.Captions(first, count), IsProjector)
-            && LearnTokens(recipe.Instruction, [recipe.Projector], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name), Export)
+            && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector)
+            && Learn(recipe.Alignment, [recipe.Projector], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), IsProjector)
+            && LearnTokens(recipe.Instruction, [recipe.Alignment], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name), Export)
             && Exported();
 
         bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> trains, Action? saved = null) =>
