@@ -10,7 +10,8 @@ internal sealed partial class TenantCallFilter(TenantStamps stamps, ILogger<Tena
 {
     public Task Invoke(IIncomingGrainCallContext context)
     {
-        if (context.TargetContext?.GrainInstance is not ITenantScopedGrain)
+        // A grain's timers are its calls to itself, and come without the context of any caller.
+        if (context.TargetContext?.GrainInstance is not ITenantScopedGrain || context.SourceId == context.TargetId)
         {
             return context.Invoke();
         }
