@@ -2,9 +2,10 @@ using System.CommandLine;
 using LlavaCluster.Cli.Commands;
 using Spectre.Console;
 
+var serve = ServeCommand.Create();
 var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and evaluation.")
 {
-    ServeCommand.Create(),
+    serve,
     ChatCommand.Create(AnsiConsole.Console),
     TenantsCommand.Create(AnsiConsole.Console),
     ModelsCommand.Create(),
@@ -13,4 +14,11 @@ var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and eva
     EvalCommand.Create(),
 };
 
-return await root.Parse(args).InvokeAsync();
+var parsed = root.Parse(args);
+var configuration = new InvocationConfiguration();
+if (parsed.CommandResult.Command == serve)
+{
+    configuration.ProcessTerminationTimeout = ServeCommand.LongestStop;
+}
+
+return await parsed.InvokeAsync(configuration);
