@@ -23,7 +23,8 @@ internal sealed class ResponseTargets(TurnRunner turns)
         return named;
     }
 
-    public async Task<Outcome<ResponseTarget>> FindAsync(TenantId tenant, ResponseRequest request, CancellationToken cancellationToken)
+    /// <param name="turn">The client's id of the turn, if it chose one. A call that is sent again continues what it did the first time, not itself.</param>
+    public async Task<Outcome<ResponseTarget>> FindAsync(TenantId tenant, ResponseRequest request, Guid? turn, CancellationToken cancellationToken)
     {
         if (request.PreviousResponseId is { } previous)
         {
@@ -41,7 +42,8 @@ internal sealed class ResponseTargets(TurnRunner turns)
             }
 
             var history = request.FromStart ? null : await turns.HistoryAsync(key, cancellationToken);
-            return new ResponseTarget(key, history?.Turns[^1].Request.TurnId, history?.Turns[0]);
+            var before = history?.Turns.FirstOrDefault(view => view.Request.TurnId == turn);
+            return new ResponseTarget(key, before is null ? history?.Turns[^1].Request.TurnId : before.Request.Parent, history?.Turns[0]);
         }
 
         return new ResponseTarget(ConversationKey.New(tenant), null, null);
