@@ -1,7 +1,6 @@
 using LlavaCluster.Grains.Conversations;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
-using LlavaCluster.Hosting.Operations;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Hosting;
 
@@ -14,10 +13,8 @@ public static class GrainsRegistration
     public static IServiceCollection AddLlavaGrains(this IServiceCollection services)
     {
         services.AddSingleton<WorkerTable>();
-        services.AddSingleton<RunningTurns>();
-        services.AddSingleton<IDrain>(provider => provider.GetRequiredService<RunningTurns>());
         services.AddSingleton<TurnSurroundings>();
-        services.AddHostedService<WorkerSweeper>();
+        services.AddSiloLoop<WorkerSweeper>();
         services.AddHostedService<ConversationKeeper>();
         services.AddGrainService<WorkerAgent>();
         return services.AddHostedGrains(typeof(ConversationGrain).Assembly);

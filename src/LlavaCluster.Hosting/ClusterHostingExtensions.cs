@@ -47,6 +47,8 @@ public static class ClusterHostingExtensions
         services.AddSingleton(_ => data); // By a factory, so that the host lets go of it when it ends.
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<TenantStamps>();
+        services.AddSingleton<RunningWork>();
+        services.AddSingleton<IDrain>(provider => provider.GetRequiredService<RunningWork>());
         services.AddSingleton<IObjectStore>(provider => new DirectoryObjectStore(provider.GetRequiredService<DataDirectory>().ObjectsFolder, options.MaxTenantObjectBytes));
         if (options.Role.HasFlag(ClusterRole.Front))
         {
@@ -60,6 +62,7 @@ public static class ClusterHostingExtensions
         Telemetry.Add(services, builder.Configuration, name);
         services.AddHealthChecks().AddCheck<SiloHealthCheck>("silo", tags: [ReadyTag]);
         HostedGrainsExtensions.KeepHostedGrains(services);
+        services.AddSiloLoop<MembershipLog>();
         builder.UseOrleans(silo => ConfigureSilo(silo, options, name, port));
         return builder;
     }
@@ -71,6 +74,10 @@ public static class ClusterHostingExtensions
         services.AddHealthChecks().AddCheck<T>(name, tags: [ReadyTag]);
         return services;
     }
+
+    /// <summary>Adds a loop that runs while the silo is a full member, to the end of its drain.</summary>
+    public static IServiceCollection AddSiloLoop<T>(this IServiceCollection services)
+        where T : SiloLoop => services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, T>();
 
     /// <summary>
     /// Maps <c>/health/live</c> (the process runs), <c>/health/ready</c> (its role can work) and <c>/metrics</c>. Probes have no key, and running or not is
@@ -101,6 +108,7 @@ public static class ClusterHostingExtensions
         silo.UseSiloMetadata(new Dictionary<string, string> { [RoleMetadata] = options.Role.ToString() });
         silo.Services.AddSingleton<IMembershipTable>(provider => new SqliteMembershipTable(provider.GetRequiredService<DataDirectory>().MembershipFile, options.ClusterId));
         ConfigureFailureDetection(silo);
+        ConfigureDirectory(silo);
         silo.Services.AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
         silo.AddIncomingGrainCallFilter<TenantCallFilter>();
         silo.AddActivityPropagation();
@@ -121,6 +129,7 @@ public static class ClusterHostingExtensions
             membership.NumMissedProbesLimit = 3;
             membership.EnableConnectionLivenessCheck = false;
             membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+            membership.TableRefreshTimeout = TimeSpan.FromSeconds(10); // How long one that was frozen may not know that it was declared dead.
         });
         silo.Configure<SiloMessagingOptions>(messaging =>
         {
@@ -128,6 +137,18 @@ public static class ClusterHostingExtensions
             messaging.CancelRequestOnTimeout = true;
         });
         silo.Configure<GrainCollectionOptions>(collection => collection.DeactivationTimeout = TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>
+    /// Orleans' default directory forgets, with a lost silo, which grains live on others: a dead worker would end half the conversations' activations.
+    /// The one it will be succeeded by recovers them. It need not hold lost grains back until every stray copy must be gone: conversations and tenants fence their writers.
+    /// </summary>
+    private static void ConfigureDirectory(ISiloBuilder silo)
+    {
+        silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+#pragma warning disable ORLEANSEXP003 // Experimental, for the reason above.
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
     }
 
     private static string DefaultName(ClusterOptions options)

@@ -1,23 +1,29 @@
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Worker.Serving;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Runtime;
+using Orleans.Runtime.MembershipService.SiloMetadata;
 using Orleans.Runtime.Services;
 
 namespace LlavaCluster.Worker;
 
-/// <summary>Tells every silo of this worker's load, several times a second. A silo that cannot be told is left out: it will hear the next one.</summary>
+/// <summary>
+/// Tells every front of this worker's load, several times a second, until its last answer has ended. A silo that is slow to listen misses reports; the others do not wait for it.
+/// </summary>
 internal sealed partial class LoadReporter(
-    IServiceProvider services, IClusterMembershipService membership, IEngineHost engine, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
+    IServiceProvider services, IClusterMembershipService membership, ISiloMetadataCache metadata, IEngineHost engine, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<LoadReporter> logger)
-    : BackgroundService
+    : SiloLoop
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private readonly Dictionary<SiloAddress, Task> _tellings = [];
+
+    protected override async Task RunAsync(CancellationToken cancellationToken)
     {
         var agents = new Agents(services);
         var worker = new WorkerKey(silo.Value.SiloName, 0);
@@ -26,18 +32,39 @@ internal sealed partial class LoadReporter(
         using var timer = new PeriodicTimer(options.ReportEvery, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            while (await timer.WaitForNextTickAsync(cancellationToken))
             {
-                var load = Read(worker);
-                epoch++;
-                await Task.WhenAll(ActiveSilos().Select(address => TellAsync(agents, address, load, epoch)));
+                // While the model loads there is nothing to tell; what fronts know of the process before this one stands.
+                if (!engine.Models.IsEmpty)
+                {
+                    Tell(agents, Read(worker), ++epoch);
+                }
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        finally
         {
-            // The host stops.
+            await Task.WhenAll(_tellings.Values);
         }
     }
+
+    private void Tell(Agents agents, WorkerLoad load, long epoch)
+    {
+        foreach (var ended in _tellings.Where(telling => telling.Value.IsCompleted).Select(telling => telling.Key).ToArray())
+        {
+            _tellings.Remove(ended);
+        }
+
+        foreach (var address in Fronts().Where(address => !_tellings.ContainsKey(address)))
+        {
+            _tellings.Add(address, TellAsync(agents, address, load, epoch));
+        }
+    }
+
+    /// <summary>Silos with an agent, and those of which it is not known yet.</summary>
+    private IEnumerable<SiloAddress> Fronts() => membership.CurrentSnapshot.Members.Values
+        .Where(member => member.Status == SiloStatus.Active)
+        .Select(member => member.SiloAddress)
+        .Where(address => !metadata.GetSiloMetadata(address).Metadata.TryGetValue(ClusterHostingExtensions.RoleMetadata, out var role) || role != nameof(ClusterRole.Worker));
 
     private WorkerLoad Read(WorkerKey worker)
     {
@@ -55,9 +82,6 @@ internal sealed partial class LoadReporter(
             TokensPerSecond = status.TokensPerSecond,
         };
     }
-
-    private IEnumerable<SiloAddress> ActiveSilos() =>
-        membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress);
 
     private async Task TellAsync(Agents agents, SiloAddress address, WorkerLoad load, long epoch)
     {

@@ -27,7 +27,7 @@ public static class WorkerRegistration
     /// <summary>Hosts the grain of a worker whose <see cref="IEngineHost"/> and <see cref="WorkerOptions"/> the host has, and reports its load.</summary>
     public static IServiceCollection AddWorkerGrain(this IServiceCollection services)
     {
-        services.AddHostedService<LoadReporter>();
+        services.AddSiloLoop<LoadReporter>();
         return services.AddHostedGrains(typeof(ModelWorkerGrain).Assembly);
     }
 }

@@ -31,7 +31,7 @@ public sealed class KilledProcessTests : IDisposable
         var reading = new Reading("one", _turn);
         await using (var first = await Node.StartAsync("All", _data, "all", Stop))
         {
-            await first.WaitForWorkersAsync(1, Stop);
+            await first.KnowsAsync("all", Stop);
             Assert.Equal("Begun", await first.BeginAsync("one", _turn, "Describe", Tokens, temperature, Stop));
             await reading.ReadAsync(first, 20, Stop);
             await first.KillAsync(Stop);
@@ -39,6 +39,7 @@ public sealed class KilledProcessTests : IDisposable
 
         var killed = Stopwatch.GetTimestamp();
         await using var second = await Node.StartAsync("All", _data, "all", Stop);
+        await second.SaysAsync($"Resumes turn {_turn}", Stop);
         await reading.ReadAsync(second, 21, Stop);
         TestContext.Current.SendDiagnosticMessage($"restart to next token: {Stopwatch.GetElapsedTime(killed).TotalSeconds:f1} s");
         await reading.ReadAsync(second, int.MaxValue, Stop);
@@ -53,15 +54,16 @@ public sealed class KilledProcessTests : IDisposable
     {
         await using var front = await Node.StartAsync("Front", _data, "front-a", Stop);
         await using var first = await Node.StartAsync("Worker", _data, "worker-a", Stop);
-        await front.WaitForWorkersAsync(1, Stop);
-        var reading = new Reading("two", _turn);
-        Assert.Equal("Begun", await front.BeginAsync("two", _turn, "Fail over", Tokens, 1, Stop));
         await using var second = await Node.StartAsync("Worker", _data, "worker-b", Stop);
-        await front.WaitForWorkersAsync(2, Stop);
-        await reading.ReadAsync(front, 30, Stop);
+        await front.KnowsAsync("worker-a", Stop);
+        await front.KnowsAsync("worker-b", Stop);
+        var reading = new Reading("two", _turn); // a name that ranks the first worker first
+        Assert.Equal("Begun", await front.BeginAsync("two", _turn, "Fail over", Tokens, 1, Stop));
+        await reading.ReadAsync(front, 20, Stop);
 
         await first.KillAsync(Stop);
         var killed = Stopwatch.GetTimestamp();
+        await front.SaysAsync($"Turn {_turn} left worker worker-a/0", Stop);
         await reading.ReadAsync(front, int.MaxValue, Stop);
 
         TestContext.Current.SendDiagnosticMessage($"worker's death to the end of the answer: {Stopwatch.GetElapsedTime(killed).TotalSeconds:f1} s");
@@ -74,14 +76,15 @@ public sealed class KilledProcessTests : IDisposable
         await using var first = await Node.StartAsync("Front", _data, "front-a", Stop);
         await using var second = await Node.StartAsync("Front", _data, "front-b", Stop);
         await using var worker = await Node.StartAsync("Worker", _data, "worker-a", Stop);
-        await first.WaitForWorkersAsync(1, Stop);
-        await second.WaitForWorkersAsync(1, Stop);
+        await first.KnowsAsync("worker-a", Stop);
+        await second.KnowsAsync("worker-a", Stop);
         var reading = new Reading("three", _turn);
         Assert.Equal("Begun", await first.BeginAsync("three", _turn, "Front", Tokens, 1, Stop));
         await reading.ReadAsync(first, 20, Stop);
 
         await first.KillAsync(Stop);
         var killed = Stopwatch.GetTimestamp();
+        await second.SaysAsync($"Resumes turn {_turn}", Stop);
         await reading.ReadAsync(second, 21, Stop);
         TestContext.Current.SendDiagnosticMessage($"front's death to next token: {Stopwatch.GetElapsedTime(killed).TotalSeconds:f1} s");
         await reading.ReadAsync(second, int.MaxValue, Stop);
@@ -90,10 +93,31 @@ public sealed class KilledProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Worker_Terminated_LetsTheAnswerEndFirst()
+    {
+        await using var front = await Node.StartAsync("Front", _data, "front-a", Stop);
+        await using var worker = await Node.StartAsync("Worker", _data, "worker-a", Stop);
+        await front.KnowsAsync("worker-a", Stop);
+
+        // Long enough for the front to miss a worker that has stopped reporting.
+        Assert.Equal("Begun", await front.BeginAsync("five", _turn, "Drain a worker", 2 * Tokens, 0, Stop));
+        var reading = new Reading("five", _turn);
+        var read = reading.ReadAsync(front, int.MaxValue, Stop);
+        await reading.Begun.WaitAsync(Stop);
+        var ended = worker.TerminateAsync(Stop);
+        await front.SaysAsync("Worker worker-a/0 is not ready", Stop);
+        await read;
+        await ended;
+
+        AssertWhole(reading, "Drain a worker", 0, 2 * Tokens);
+        Assert.Equal(0, worker.ExitCode);
+    }
+
+    [Fact]
     public async Task Process_Terminated_LetsTheAnswerEndFirst()
     {
         await using var node = await Node.StartAsync("All", _data, "all", Stop);
-        await node.WaitForWorkersAsync(1, Stop);
+        await node.KnowsAsync("all", Stop);
         Assert.Equal(HttpStatusCode.OK, await node.GetAsync("/health/ready", Stop));
         Assert.Equal(HttpStatusCode.OK, await node.GetAsync("/metrics", Stop));
         Assert.Equal("Begun", await node.BeginAsync("four", _turn, "Drain", Tokens, 0, Stop));
@@ -116,8 +140,8 @@ public sealed class KilledProcessTests : IDisposable
         await using var first = await Node.StartAsync("Front", _data, "front-a", Stop);
         await using var second = await Node.StartAsync("Front", _data, "front-b", Stop);
         await using var worker = await Node.StartAsync("Worker", _data, "worker-a", Stop);
-        await first.WaitForWorkersAsync(1, Stop);
-        await second.WaitForWorkersAsync(1, Stop);
+        await first.KnowsAsync("worker-a", Stop);
+        await second.KnowsAsync("worker-a", Stop);
         await first.SetQuotaAsync(5, Stop);
 
         var begun = await Task.WhenAll(Enumerable.Range(0, 40).Select(n =>
@@ -127,12 +151,12 @@ public sealed class KilledProcessTests : IDisposable
         Assert.Equal(35, begun.Count(result => result == "QuotaExceeded"));
     }
 
-    private static void AssertWhole(Reading reading, string text, double temperature)
+    private static void AssertWhole(Reading reading, string text, double temperature, int tokens = Tokens)
     {
         ImmutableArray<ChatMessage> messages = [new(ChatRole.User, [MessagePart.OfText(text)])];
-        var options = new GenerationOptions { MaxTokens = Tokens, Seed = 7, Temperature = temperature };
+        var options = new GenerationOptions { MaxTokens = tokens, Seed = 7, Temperature = temperature };
         Assert.Null(reading.Last.Failure);
         Assert.Equal(ScriptedEngineHost.Expected(messages, options, 0), reading.Text);
-        Assert.Equal(Enumerable.Range(1, Tokens + 1).Select(n => (long)n), reading.Sequences);
+        Assert.Equal(Enumerable.Range(1, tokens + 1).Select(n => (long)n), reading.Sequences);
     }
 }

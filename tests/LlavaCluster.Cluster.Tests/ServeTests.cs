@@ -1,16 +1,20 @@
-using System.Net;
-using System.Text.Json;
 using LlavaCluster.Cluster.Tests.Support;
 using LlavaCluster.TestSupport;
 
 namespace LlavaCluster.Cluster.Tests;
 
-/// <summary>The program as a user starts it, over a reference checkpoint.</summary>
+/// <summary>The program as a user starts it, over a reference checkpoint, killed and frozen while it answers about a picture.</summary>
 public sealed class ServeTests : IDisposable
 {
-    private const string Question = """{"messages":[{"role":"user","content":"Hello there"}],"max_tokens":12,"temperature":0,"model":"a_llava15"}""";
+    private static readonly string[] Model = ["--model", Goldens.Path("a_llava15"), "--template", "bare"];
+
+    /// <summary>Read before anything happens: early in answers of 700 tokens.</summary>
+    private const int Early = 20;
+
     private readonly string _data = Directory.CreateTempSubdirectory("llava-").FullName;
     private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(120));
+
+    private CancellationToken Stop => _deadline.Token;
 
     public void Dispose()
     {
@@ -19,33 +23,47 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
-    public async Task Serve_AfterSigkillAndSigterm_AnswersTheSameAndEndsCleanly()
+    public async Task Serve_KilledInMidAnswer_CompletesItAfterRestartAndTerminatedLetsOneEnd()
     {
-        string before;
-        await using (var first = await Node.ServeAsync(_data, Goldens.Path("a_llava15"), _deadline.Token))
+        StreamedAnswer[] answers = [new("What is this?", 0, "conv_greedy"), new("What is this?", 0.9, "conv_seeded")];
+        await using (var first = await Node.ServeAsync(_data, "all", Model, Stop))
         {
-            before = await AnswerAsync(first);
-            await first.KillAsync(_deadline.Token);
+            await first.KnowsAsync("all", Stop);
+            var asked = answers.Select(answer => answer.AskAsync(first, Stop)).ToArray();
+            await Task.WhenAll(answers.Select(answer => answer.ReachesAsync(Early, Stop)));
+            await first.KillAsync(Stop);
+            await Task.WhenAll(asked);
         }
 
-        await using var second = await Node.ServeAsync(_data, Goldens.Path("a_llava15"), _deadline.Token);
-        Assert.Equal(before, await AnswerAsync(second));
-        await second.TerminateAsync(_deadline.Token);
+        Assert.All(answers, answer => Assert.Null(answer.ClosedBy));
+        await using var second = await Node.ServeAsync(_data, "all", Model, Stop);
+        await Task.WhenAll(answers.Select(answer => answer.GoOnAsync(second, Stop)));
 
+        await AssertUndisturbedAsync(second, answers, ["What is this?", "What is this?"], [0, 0.9]);
+        foreach (var conversation in new[] { "conv_greedy", "conv_seeded" })
+        {
+            var items = await second.Http.GetStringAsync($"/v1/conversations/{conversation}/items", Stop);
+            Assert.Contains("What is this?", items, StringComparison.Ordinal);
+        }
+
+        var last = new StreamedAnswer("Goodbye.", 0);
+        var asking = last.AskAsync(second, Stop);
+        await last.ReachesAsync(Early, Stop);
+        await second.TerminateAsync(Stop);
+        await asking;
+        Assert.Equal("response.incomplete", last.ClosedBy);
         Assert.Equal(0, second.ExitCode);
     }
 
-    private async Task<string> AnswerAsync(Node node)
+    private async Task AssertUndisturbedAsync(Node node, StreamedAnswer[] answers, string[] texts, double[] temperatures)
     {
-        while (await node.GetAsync("/health/ready", _deadline.Token) != HttpStatusCode.OK || !(await ModelsAsync(node)).Contains("a_llava15", StringComparison.Ordinal))
+        var undisturbed = texts.Zip(temperatures, (text, temperature) => new StreamedAnswer(text, temperature)).ToArray();
+        foreach (var answer in undisturbed)
         {
-            await Task.Delay(50, _deadline.Token);
+            await answer.AskAsync(node, Stop);
         }
 
-        var answer = await node.PostAsync("/v1/chat/completions", Question, _deadline.Token);
-        using var json = JsonDocument.Parse(answer);
-        return json.RootElement.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
+        Assert.All(answers, answer => Assert.Equal("response.incomplete", answer.ClosedBy)); // cut at its last token, as it should
+        Assert.Equal(undisturbed.Select(answer => answer.Text), answers.Select(answer => answer.Text));
     }
-
-    private Task<string> ModelsAsync(Node node) => node.ReadAsync("/v1/models", _deadline.Token);
 }

@@ -85,7 +85,7 @@ public sealed class StartTests : IDisposable
         var (_, key, _) = await Command.RunAsync("", _deadline.Token, "tenants", "keys", "new");
         var path = Path.Combine(_folder, "keys");
         await File.WriteAllTextAsync(path, key, _deadline.Token);
-        await using var node = await Node.ServeAsync(Data, Goldens.Path(ServedModel.Name), _deadline.Token, "--key-file", path, "--address", "0.0.0.0");
+        await using var node = await Node.ServeAsync(Data, "all", ["--model", Goldens.Path(ServedModel.Name), "--key-file", path, "--address", "0.0.0.0"], _deadline.Token);
         var address = new UriBuilder(node.Address) { Host = "127.0.0.1" }.Uri.AbsoluteUri;
         Assert.Equal(0, (await Command.RunAsync("", _deadline.Token, "tenants", "usage", "default", "--url", address, "--api-key", key.Trim())).Code);
         var (_, chat, _) = await Command.RunAsync("", _deadline.Token, "tenants", "keys", "create", "acme", "--url", address, "--api-key", key.Trim());
@@ -100,7 +100,7 @@ public sealed class StartTests : IDisposable
     [Fact]
     public async Task Serve_ToldToStop_LetsItsAnswerEndFirst()
     {
-        await using var node = await Node.ServeAsync(Data, Goldens.Path(ServedModel.Name), _deadline.Token, "--template", "bare");
+        await using var node = await Node.ServeAsync(Data, "all", ["--model", Goldens.Path(ServedModel.Name), "--template", "bare"], _deadline.Token);
         // Eight answers to the end of the context take this engine longer than any patience of two seconds.
         const string Body = """{"model":"a_llava15","messages":[{"role":"user","content":"hi"}],"n":8,"max_tokens":1000,"logit_bias":{"2":-100},"stream":true,"stream_options":{"include_usage":true}}""";
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent(Body, Encoding.UTF8, "application/json") };

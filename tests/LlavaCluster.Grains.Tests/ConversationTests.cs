@@ -193,6 +193,16 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Timer_OfATenantsGrain_IsNotDenied()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.Stamps.Stamp(Key.Tenant);
+
+        await front.Grains.GetGrain<ITimedGrain>(Key.ToString()).TickAsync(new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token);
+    }
+
+    [Fact]
     public async Task Begin_OverTheConcurrencyQuota_IsRefusedUntilATurnEnds()
     {
         using var data = new DataFolder();

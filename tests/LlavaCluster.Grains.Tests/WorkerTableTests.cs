@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Grains.Workers;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LlavaCluster.Grains.Tests;
@@ -13,7 +14,7 @@ public sealed class WorkerTableTests
     private readonly WorkerTable _table;
     private long _epoch;
 
-    public WorkerTableTests() => _table = new WorkerTable(_clock);
+    public WorkerTableTests() => _table = new WorkerTable(_clock, NullLogger<WorkerTable>.Instance);
 
     [Fact]
     public void Choose_ForOneKey_StaysAndLosingAWorkerMovesOnlyItsKeys()

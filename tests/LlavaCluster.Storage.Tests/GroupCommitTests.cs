@@ -1,5 +1,6 @@
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Storage.Conversations;
+using LlavaCluster.Storage.Sqlite;
 
 namespace LlavaCluster.Storage.Tests;
 
@@ -54,5 +55,24 @@ public sealed class GroupCommitTests
             log.AppendAsync(ConversationKey.Parse($"acme/c{n}"), 0, [n == 5 ? Records.Said(_turn, new string('x', 1 << 20)) : Records.Begun(_turn)], null, None)));
 
         Assert.Equal(Enumerable.Range(0, 10).Select(n => n == 5 ? StorageFault.Full : (StorageFault?)null), faults);
+    }
+
+    [Fact]
+    public async Task Append_WhileAnotherProcessHoldsTheFile_FailsWithItsWholeBatch()
+    {
+        await using var folder = new StoreFolder();
+        var log = new SqliteConversationLog(folder.Open(busyTimeout: TimeSpan.FromMilliseconds(200)));
+        using var other = SqliteFile.Open(folder.File);
+        SqliteFile.Execute(other, "BEGIN IMMEDIATE");
+
+        var first = log.AppendAsync(Key, 0, [Records.Begun(_turn)], null, None);
+        var batch = Enumerable.Range(0, 3).Select(n => log.AppendAsync(ConversationKey.Parse($"acme/c{n}"), 0, [Records.Begun(_turn)], null, None)).ToArray();
+        Assert.Equal(StorageFault.Unavailable, await first);
+        Assert.Equal(StorageFault.Unavailable, await batch[0]);
+        SqliteFile.Execute(other, "ROLLBACK");
+
+        Assert.Equal(StorageFault.Unavailable, await batch[1]);
+        Assert.Equal(StorageFault.Unavailable, await batch[2]);
+        Assert.Null(await log.AppendAsync(Key, 0, [Records.Begun(_turn)], null, None));
     }
 }

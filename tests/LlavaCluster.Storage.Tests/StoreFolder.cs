@@ -12,9 +12,9 @@ internal sealed class StoreFolder : IAsyncDisposable
     public string File => System.IO.Path.Combine(Path, "llava.db");
 
     /// <summary>Another opening of the same file, as another process has it.</summary>
-    public SqliteStore Open(long? maxPages = null)
+    public SqliteStore Open(long? maxPages = null, TimeSpan? busyTimeout = null)
     {
-        var store = new SqliteStore(File, maxPages);
+        var store = new SqliteStore(File, maxPages, busyTimeout);
         _stores.Add(store);
         return store;
     }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
-using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.TestSupport;
 using Microsoft.AspNetCore.Builder;
@@ -30,7 +29,6 @@ internal static class NodeRoutes
             stamps.Stamp(Tenant);
             return Json(await grains.GetGrain<ITenantGrain>(Tenant.Value).UsageAsync(stop));
         });
-        app.MapGet("/workers", (WorkerTable table) => table.Live.Count(load => load.Ready));
     }
 
     private static async Task<IResult> BeginAsync(string conversation, Guid turn, string text, int tokens, double temperature, IGrainFactory grains, TenantStamps stamps, CancellationToken stop)

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging;
 var role = Enum.Parse<ClusterRole>(args[0]);
 var pause = TimeSpan.FromMilliseconds(int.Parse(args[3]));
 var builder = WebApplication.CreateSlimBuilder();
-builder.Logging.SetMinimumLevel(LogLevel.Warning);
+builder.Logging.SetMinimumLevel(LogLevel.Warning).AddFilter("LlavaCluster", LogLevel.Information); // Tests wait for what it says.
 builder.WebHost.UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
 builder.UseLlavaCluster(new ClusterOptions { Role = role, DataDirectory = args[1], SiloName = args[2] });
 if (role.HasFlag(ClusterRole.Front))

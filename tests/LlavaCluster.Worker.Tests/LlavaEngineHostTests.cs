@@ -9,6 +9,7 @@ using LlavaCluster.Storage.Objects;
 using LlavaCluster.TestSupport;
 using LlavaCluster.Worker.Serving;
 using Microsoft.Extensions.Logging.Abstractions;
+using FinishReason = LlavaCluster.Abstractions.Chat.FinishReason;
 
 namespace LlavaCluster.Worker.Tests;
 
@@ -94,6 +95,42 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         Assert.True(status is { Ready: true, Device: "cpu", TokensPerSecond: > 0 });
         Assert.Equal(status.TotalKvTokens, status.FreeKvTokens);
         Assert.InRange(status.TotalKvTokens, 1024, long.MaxValue);
+    }
+
+    [Fact]
+    public async Task Generate_AfterAFinishedChoice_SaysNothingMoreOfIt()
+    {
+        var host = await StartAsync("a_llava15", "bare");
+        var request = await RequestAsync("a_llava15", Prompts("a_llava15")[0]);
+        request = request with { Options = request.Options with { Choices = 2, Temperature = 0.8 }, Journal = [[], []] };
+        var whole = await CollectAsync(host, request);
+        var said = Enumerable.Range(0, 2).Select(choice => Tokens(whole.Where(update => update.Choice == choice))).ToArray();
+
+        var rest = await CollectAsync(host, request with { Journal = [[.. said[0]], [.. said[1].Take(9)]], Finished = [FinishReason.Length, null] });
+
+        Assert.Equal(said[1].Skip(9), Tokens(rest));
+        Assert.All(rest.Where(update => !update.Completed && update.Usage is null), update => Assert.Equal(1, update.Choice));
+    }
+
+    [Fact]
+    public async Task Generate_WhenTheEngineStops_LeavesTheChoiceOpenForAnotherWorker()
+    {
+        var host = await StartAsync("a_llava15", "bare");
+        var request = await RequestAsync("a_llava15", Prompts("a_llava15")[0]);
+        request = request with { Options = request.Options with { MaxTokens = 900 } };
+        var updates = new List<GenerateUpdate>();
+        await foreach (var update in host.GenerateAsync(request, TestContext.Current.CancellationToken))
+        {
+            updates.Add(update);
+            if (updates.Count == 5)
+            {
+                await host.DisposeAsync();
+            }
+        }
+
+        Assert.InRange(Tokens(updates).Count, 4, 899);
+        Assert.All(updates, update => Assert.Null(update.Finish));
+        Assert.Equal(ChatFailureKind.ModelUnavailable, updates[^1].Failure?.Kind);
     }
 
     [Fact]

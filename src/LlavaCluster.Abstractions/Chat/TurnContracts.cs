@@ -96,7 +96,10 @@ public enum ChatFailureKind
     Internal,
 }
 
-/// <summary>One step of a followed turn. Sequence numbers start at 1 and have no gaps; a reader resumes after the last it has seen.</summary>
+/// <summary>
+/// One step of a followed turn. Sequence numbers start at 1 and have no gaps; a reader resumes after the last it has seen.
+/// A turn that is interrupted, and will go on, says so in a Completed event that repeats the last number.
+/// </summary>
 [GenerateSerializer, Immutable, Alias("llava.turn-event")]
 public sealed record TurnEvent
 {

@@ -75,6 +75,7 @@ public sealed record GenerateUpdate
     [Id(3)]
     public TokenLogprob? Logprob { get; init; }
 
+    /// <summary>Stop or Length on the last update of a choice that is whole; of one that is not, only <see cref="Failure"/> tells.</summary>
     [Id(4)]
     public FinishReason? Finish { get; init; }
 

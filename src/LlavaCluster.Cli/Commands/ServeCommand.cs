@@ -20,6 +20,10 @@ internal static class ServeCommand
     private static readonly Option<int> Port = new("--port") { DefaultValueFactory = _ => 8080, Description = "The port for web page, HTTP and gRPC; 0: any free one." };
     private static readonly Option<int> SiloPort = new("--silo-port") { Description = "The port other processes of the cluster reach this one by; 0: any free one." };
     private static readonly Option<string?> SiloName = new("--silo-name") { Description = "This process's name in the cluster; keep it across restarts." };
+    private static readonly Option<string> SiloAddress = new("--silo-address") { DefaultValueFactory = _ => "127.0.0.1", Description = "The IP address other processes of the cluster reach this one by. Any but loopback needs the three files below." };
+    private static readonly Option<string?> SiloCert = new("--silo-cert") { Description = "This process's certificate for mutual TLS within the cluster, a PEM file." };
+    private static readonly Option<string?> SiloKey = new("--silo-key") { Description = "The certificate's key, a PEM file." };
+    private static readonly Option<string?> SiloCa = new("--silo-ca") { Description = "The authority that signed the certificate of every process of the cluster, a PEM file." };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
     private static readonly Option<string?> KeyFile = new("--key-file") { Description = "A file of API keys, one a line, as \"llava tenants keys new\" prints them; they may administer." };
     private static readonly Option<bool> ImageUrls = new("--image-urls") { Description = "Fetch pictures that requests name by an https URL; from public addresses only." };
@@ -36,8 +40,15 @@ internal static class ServeCommand
         Bound(KvMegabytes, 1, 1 << 24);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloPort, SiloName, Threads, KvMegabytes, KeyFile, ImageUrls, ImageHosts,
+            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, KeyFile, ImageUrls, ImageHosts,
         };
+        command.Validators.Add(result =>
+        {
+            if (new[] { SiloCert, SiloKey, SiloCa }.Count(option => result.GetValue(option) is not null) is 1 or 2)
+            {
+                result.AddError("--silo-cert, --silo-key and --silo-ca go together.");
+            }
+        });
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, terminal, cancellationToken));
         return command;
     }
@@ -47,6 +58,11 @@ internal static class ServeCommand
         if (!IPAddress.TryParse(parsed.GetRequiredValue(Address), out var address))
         {
             return terminal.Fail($"--address must be an IP address; was \"{parsed.GetValue(Address)}\".");
+        }
+
+        if (!IPAddress.TryParse(parsed.GetRequiredValue(SiloAddress), out var siloAddress))
+        {
+            return terminal.Fail($"--silo-address must be an IP address; was \"{parsed.GetValue(SiloAddress)}\".");
         }
 
         var options = new ServeOptions
@@ -59,7 +75,9 @@ internal static class ServeCommand
             Weights = parsed.GetRequiredValue(Weights),
             Data = parsed.GetRequiredValue(Data),
             EndPoint = new IPEndPoint(address, parsed.GetValue(Port)),
+            SiloAddress = siloAddress,
             SiloPort = parsed.GetValue(SiloPort),
+            Certificates = parsed.GetValue(SiloCert) is { } cert ? new TransportCertificates(cert, parsed.GetRequiredValue(SiloKey)!, parsed.GetRequiredValue(SiloCa)!) : null,
             SiloName = parsed.GetValue(SiloName),
             Threads = parsed.GetValue(Threads),
             KeyFile = parsed.GetValue(KeyFile),

@@ -33,6 +33,11 @@ internal sealed record ServeOptions
 
     public string? SiloName { get; init; }
 
+    public IPAddress SiloAddress { get; init; } = IPAddress.Loopback;
+
+    /// <summary>For mutual TLS between the cluster's processes; null: none.</summary>
+    public TransportCertificates? Certificates { get; init; }
+
     public required int Threads { get; init; }
 
     public required long KvBytes { get; init; }

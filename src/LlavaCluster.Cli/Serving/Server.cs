@@ -40,7 +40,15 @@ internal sealed class Server : IAsyncDisposable
         Preflight.Check(options);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging);
-        builder.UseLlavaCluster(new ClusterOptions { Role = options.Role, DataDirectory = options.Data, SiloName = options.SiloName, SiloPort = options.SiloPort });
+        builder.UseLlavaCluster(new ClusterOptions
+        {
+            Role = options.Role,
+            DataDirectory = options.Data,
+            SiloName = options.SiloName,
+            SiloAddress = options.SiloAddress,
+            SiloPort = options.SiloPort,
+            Certificates = options.Certificates,
+        });
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(options.EndPoint));
         if (options.Role.HasFlag(ClusterRole.Front))
         {

@@ -50,30 +50,8 @@ internal sealed class CandidateSet(int vocabularySize)
         }
     }
 
-    /// <summary>The candidate at a share of the whole weight: inverse of the cumulative distribution in order of id.</summary>
-    /// <param name="uniform">In [0, 1).</param>
-    public int At(double uniform)
-    {
-        var target = uniform * Total;
-        var sum = 0.0;
-        var chosen = 0;
-        for (var index = 0; index < _count; index++)
-        {
-            if (_weights[index] == 0)
-            {
-                continue;
-            }
-
-            chosen = index;
-            sum += _weights[index];
-            if (sum > target)
-            {
-                break;
-            }
-        }
-
-        return _ids[chosen];
-    }
+    /// <summary>The candidate drawn with these random numbers.</summary>
+    public int Draw(NoiseKey noise) => _ids[ExponentialRace.Winner(Ids, Weights, noise)];
 
     private static int Bin(float weight) => BitConverter.SingleToInt32Bits(weight) >> BinShift;
 

@@ -18,8 +18,8 @@ namespace LlavaCluster.Engine.Sampling;
 /// Log-probabilities are the model's own: log-softmax of the row after step 1 alone, as vLLM's default (raw_logprobs). A
 /// penalty, a temperature or a mask changes which token is drawn, never what is reported about it.
 /// <para>
-/// A draw takes one number from <see cref="NoiseKey"/> and inverts the cumulative distribution in order of id. All arithmetic on
-/// the way is done in a fixed order with exact IEEE operations, so equal rows give equal tokens on every processor.
+/// A draw is an <see cref="ExponentialRace"/> with the numbers of a <see cref="NoiseKey"/>. All arithmetic on the way is done in a fixed order
+/// with exact IEEE operations, so equal rows give equal tokens on every processor, and rows that differ by rounding hardly ever another.
 /// </para>
 /// </remarks>
 internal sealed class Sampler
@@ -98,6 +98,6 @@ internal sealed class Sampler
         }
 
         _candidates.Select(_row.Scores, max, input.Options);
-        return _candidates.At(input.Noise.Uniform());
+        return _candidates.Draw(input.Noise);
     }
 }

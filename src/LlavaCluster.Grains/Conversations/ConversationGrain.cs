@@ -24,12 +24,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         _key = ConversationKey.Parse(this.GetPrimaryKeyString());
         _journal = new TurnJournal(_key, log, surroundings.Clock);
         await _journal.LoadAsync(cancellationToken);
-        foreach (var turn in _journal.Tree.Turns.Where(turn => !turn.Settled))
-        {
-            LogResumed(turn.Request.TurnId, turn.Choices.Sum(choice => choice.Tokens.Count));
-            StartPump(turn);
-        }
-
+        await ResumeAsync(cancellationToken);
         this.RegisterGrainTimer(RenewLeasesAsync, new GrainTimerCreationOptions(RenewEvery, RenewEvery));
     }
 
@@ -56,9 +51,13 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
     {
         if (_journal.Tree.Find(request.TurnId) is { } known)
         {
-            return RequestIdentity.Same(known.Request, request)
-                ? BeginTurnResult.Accepted
-                : Refuse(ChatFailureKind.Conflict, $"Turn {request.TurnId} was begun before with another request.");
+            if (!RequestIdentity.Same(known.Request, request))
+            {
+                return Refuse(ChatFailureKind.Conflict, $"Turn {request.TurnId} was begun before with another request.");
+            }
+
+            await GoOnAsync(known, cancellationToken);
+            return BeginTurnResult.Accepted;
         }
 
         if (CheckParent(request) is { } wrongParent)
@@ -119,7 +118,13 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
 
     public Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken) => Task.FromResult(_journal.Tree.History());
 
-    public Task ResumeAsync(CancellationToken cancellationToken) => Task.CompletedTask; // Activation has resumed what was left.
+    public async Task ResumeAsync(CancellationToken cancellationToken)
+    {
+        foreach (var turn in _journal.Tree.Turns)
+        {
+            await GoOnAsync(turn, cancellationToken);
+        }
+    }
 
     public async Task<bool> DeleteAsync(CancellationToken cancellationToken)
     {
@@ -175,6 +180,25 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         return workers.Live.Any(load => load.Ready)
             ? null
             : new ChatFailure(ChatFailureKind.ModelUnavailable, "No worker is ready.", null, TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>Drives a turn that a lost activation or a refusing store left in the middle; nothing happens if it is driven or settled.</summary>
+    private async Task GoOnAsync(Turn turn, CancellationToken cancellationToken)
+    {
+        var pump = _pumps.GetValueOrDefault(turn.Request.TurnId);
+        if (turn.Settled || (pump is { Done.IsCompleted: false } && !turn.IsInterrupted))
+        {
+            return;
+        }
+
+        if (pump is not null)
+        {
+            await pump.Done.WaitAsync(cancellationToken);
+        }
+
+        LogResumed(turn.Request.TurnId, turn.Choices.Sum(choice => choice.Tokens.Count));
+        turn.Resume();
+        StartPump(turn);
     }
 
     private void StartPump(Turn turn)

@@ -64,12 +64,16 @@ internal sealed class Turn(TurnBegun begun)
         Signal();
     }
 
-    /// <summary>Tells the readers that the turn cannot go on here, without a durable end: it will go on when it is read from the log again.</summary>
+    public bool IsInterrupted => _interruption is not null;
+
+    /// <summary>Tells the readers, those who come later too, that the turn cannot go on for now. It has no durable end and goes on after <see cref="Resume"/>.</summary>
     public void Interrupt(ChatFailure failure)
     {
         _interruption = failure;
         Signal();
     }
+
+    public void Resume() => _interruption = null;
 
     public async IAsyncEnumerable<TurnEvent> FollowAsync(long after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -88,7 +92,8 @@ internal sealed class Turn(TurnBegun begun)
 
             if (_interruption is { } failure)
             {
-                yield return new TurnEvent { Sequence = _events.Count + 1, Completed = true, Failure = failure };
+                // Not an event of the log: it takes no number, so that a reader which comes back after it misses nothing.
+                yield return new TurnEvent { Sequence = _events.Count, Completed = true, Failure = failure };
                 yield break;
             }
 

@@ -23,7 +23,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
     public Turn Turn => turn;
 
     /// <param name="stop">Cancelled when the grain goes; the turn then stays unfinished in the log.</param>
-    /// <param name="stale">Called when the log or the disk does not let this activation go on.</param>
+    /// <param name="stale">Called when another activation has written to the log.</param>
     public void Start(Action stale, CancellationToken stop) => Done = RunAsync(stale, stop);
 
     public void Cancel() => _cancel.Cancel();
@@ -36,13 +36,11 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
             var fault = turn.End is null ? await AnswerAsync(stop) : null;
             if (fault is { } broken)
             {
-                LogInterrupted(turn.Request.TurnId, broken);
-                turn.Interrupt(InterruptionOf(broken));
-                stale();
+                Break(broken, stale);
             }
-            else if (turn.End is not null && !turn.Settled)
+            else if (!turn.Settled)
             {
-                await SettleAsync(stop);
+                await new TurnSettlement(journal, turn, tenant, surroundings, logger).RunAsync(stop);
             }
 
             await Task.WhenAll(_leaving);
@@ -56,12 +54,26 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
             // The last edge of a background task: without this the turn would hang unseen.
             LogFailed(unexpected, turn.Request.TurnId);
             turn.Interrupt(new ChatFailure(ChatFailureKind.Internal, "The answer was interrupted; ask again with the same turn id."));
-            stale();
         }
         finally
         {
             surroundings.Running.Leave();
         }
+    }
+
+    private void Break(StorageFault fault, Action stale)
+    {
+        LogInterrupted(turn.Request.TurnId, fault);
+        if (fault == StorageFault.Conflict)
+        {
+            // The readers' streams break off with this activation; following again finds the one that is ahead.
+            stale();
+            return;
+        }
+
+        turn.Interrupt(fault == StorageFault.Full
+            ? new ChatFailure(ChatFailureKind.StorageFull, "The store is full. What was said so far is kept; ask again with the same turn id when there is room.")
+            : new ChatFailure(ChatFailureKind.Internal, "The store did not answer. What was said so far is kept; ask again with the same turn id."));
     }
 
     private async Task<StorageFault?> AnswerAsync(CancellationToken stop)
@@ -84,9 +96,10 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
                 return fault;
             }
 
-            if (!turn.AllChoicesFinished)
+            if (!turn.AllChoicesFinished && !giveUp.IsCancellationRequested)
             {
                 attempts.Take(worker.Value, end);
+                LogLeft(turn.Request.TurnId, worker.Value, turn.Choices.Sum(choice => choice.Tokens.Count), end?.Failure?.Message ?? "it was lost");
             }
         }
 
@@ -163,26 +176,6 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
             : await journal.AppendAsync(new TokensEmitted(turn.Request.TurnId, open), completed);
     }
 
-    /// <summary>Tells the quota what was used. If this process dies between the two, the next activation tells it again; it counts once.</summary>
-    private async Task SettleAsync(CancellationToken stop)
-    {
-        for (var pause = TimeSpan.FromMilliseconds(100); ; pause *= 2)
-        {
-            try
-            {
-                await surroundings.Tenant(tenant).SettleAsync(turn.Request.TurnId, turn.End!.Usage, stop);
-                break;
-            }
-            catch (Exception fault) when ((fault is OrleansException or TimeoutException) && pause < TimeSpan.FromSeconds(10))
-            {
-                LogUnsettled(turn.Request.TurnId, fault.Message);
-                await Task.Delay(pause, surroundings.Clock, stop);
-            }
-        }
-
-        await journal.AppendAsync(new TurnSettled(turn.Request.TurnId));
-    }
-
     private GenerateRequest Request() => new()
     {
         Tenant = tenant,
@@ -209,18 +202,11 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    private static ChatFailure InterruptionOf(StorageFault fault) => fault switch
-    {
-        StorageFault.Full => new ChatFailure(ChatFailureKind.StorageFull, "The store is full. What was said so far is kept; ask again with the same turn id when there is room."),
-        StorageFault.Conflict => new ChatFailure(ChatFailureKind.ModelUnavailable, "The conversation went on elsewhere; follow it again.", null, TimeSpan.FromSeconds(1)),
-        _ => new ChatFailure(ChatFailureKind.Internal, "The store did not answer. What was said so far is kept; ask again with the same turn id."),
-    };
+    [LoggerMessage(LogLevel.Warning, "Turn {TurnId} left worker {Worker} after {Tokens} durable tokens: {Reason}")]
+    private partial void LogLeft(Guid turnId, WorkerKey worker, int tokens, string reason);
 
     [LoggerMessage(LogLevel.Warning, "Turn {TurnId} is interrupted: the log did not take its tokens ({Fault})")]
     private partial void LogInterrupted(Guid turnId, StorageFault fault);
-
-    [LoggerMessage(LogLevel.Warning, "Turn {TurnId} is not settled yet: {Reason}")]
-    private partial void LogUnsettled(Guid turnId, string reason);
 
     [LoggerMessage(LogLevel.Error, "Turn {TurnId} failed")]
     private partial void LogFailed(Exception fault, Guid turnId);

@@ -2,16 +2,17 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Grains.Workers;
+using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Hosting.Tenancy;
 
 namespace LlavaCluster.Grains.Conversations;
 
 /// <summary>What a conversation reaches outside itself: workers by choice and by key, and its own tenant.</summary>
-internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, TenantStamps stamps, RunningTurns running, TimeProvider clock)
+internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, TenantStamps stamps, RunningWork running, TimeProvider clock)
 {
     public WorkerTable Workers => workers;
 
-    public RunningTurns Running => running;
+    public RunningWork Running => running;
 
     public TimeProvider Clock => clock;
 

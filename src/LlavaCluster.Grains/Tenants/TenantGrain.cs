@@ -74,7 +74,13 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
         }
 
         var stale = _ledger.Stale(now).Where(turn => turn != turnId).ToImmutableArray();
-        await WriteAsync(new TenantChange { PutLease = lease, DroppedLeases = stale }, cancellationToken);
+        if (await TryWriteAsync(new TenantChange { PutLease = lease, DroppedLeases = stale }, cancellationToken) is { } fault)
+        {
+            return fault == StorageFault.Full
+                ? new ReserveResult(new ChatFailure(ChatFailureKind.StorageFull, "The store is full; nothing was begun."), _ledger.Quota.Weight)
+                : throw NotWritten(fault);
+        }
+
         foreach (var turn in stale)
         {
             _ledger.Drop(turn);
@@ -128,19 +134,26 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
         _totals.ImageTokens,
         _totals.CompletionTokens));
 
-    /// <summary>After a conflict or a failed write memory and store may differ, so the grain starts anew from the store.</summary>
     private async Task WriteAsync(TenantChange change, CancellationToken cancellationToken)
     {
-        if (await store.WriteAsync(_tenant, _version, change, cancellationToken) is { } fault)
+        if (await TryWriteAsync(change, cancellationToken) is { } fault)
         {
-            if (fault == StorageFault.Conflict)
-            {
-                DeactivateOnIdle();
-            }
+            throw NotWritten(fault);
+        }
+    }
 
-            throw new OrleansException($"The record of tenant {_tenant} was not written: {fault}.");
+    /// <summary>After a conflict memory and store differ, so the grain starts anew from the store.</summary>
+    private async Task<StorageFault?> TryWriteAsync(TenantChange change, CancellationToken cancellationToken)
+    {
+        var fault = await store.WriteAsync(_tenant, _version, change, cancellationToken);
+        if (fault == StorageFault.Conflict)
+        {
+            DeactivateOnIdle();
         }
 
-        _version++;
+        _version += fault is null ? 1 : 0;
+        return fault;
     }
+
+    private OrleansException NotWritten(StorageFault fault) => new($"The record of tenant {_tenant} was not written: {fault}.");
 }

@@ -1,23 +1,16 @@
-using Microsoft.Extensions.Hosting;
+using LlavaCluster.Hosting.Operations;
 
 namespace LlavaCluster.Grains.Workers;
 
 /// <summary>Has the worker table look for silent workers four times a second.</summary>
-internal sealed class WorkerSweeper(WorkerTable table, TimeProvider clock) : BackgroundService
+internal sealed class WorkerSweeper(WorkerTable table, TimeProvider clock) : SiloLoop
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(250), clock);
-        try
+        while (await timer.WaitForNextTickAsync(cancellationToken))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                table.Sweep();
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The host stops.
+            table.Sweep();
         }
     }
 }

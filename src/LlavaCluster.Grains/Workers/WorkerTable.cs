@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
+using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Grains.Workers;
 
@@ -8,7 +9,7 @@ namespace LlavaCluster.Grains.Workers;
 /// What a front knows of the workers, from the loads they push. A worker that falls silent is unready at once and those who wait on it are told.
 /// Members may be called from any thread.
 /// </summary>
-public sealed class WorkerTable(TimeProvider clock)
+public sealed partial class WorkerTable(TimeProvider clock, ILogger<WorkerTable> logger)
 {
     /// <summary>Several missed reports: long enough for a busy host, short against a reader's patience.</summary>
     internal static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
@@ -74,6 +75,7 @@ public sealed class WorkerTable(TimeProvider clock)
             _entries[load.Worker] = new Entry(load, epoch, clock.GetTimestamp(), gone);
             if (wasEligible != load.Ready)
             {
+                LogEligible(load.Worker, load.Ready ? "ready" : "not ready");
                 Signal();
             }
         }
@@ -89,6 +91,7 @@ public sealed class WorkerTable(TimeProvider clock)
             {
                 if (!IsLive(entry) && !entry.Gone.IsCancellationRequested)
                 {
+                    LogSilent(worker);
                     lost.Add(entry.Gone);
                 }
 
@@ -162,6 +165,12 @@ public sealed class WorkerTable(TimeProvider clock)
         _changed.SetResult();
         _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
     }
+
+    [LoggerMessage(LogLevel.Information, "Worker {Worker} is {State}")]
+    private partial void LogEligible(WorkerKey worker, string state);
+
+    [LoggerMessage(LogLevel.Warning, "Worker {Worker} fell silent")]
+    private partial void LogSilent(WorkerKey worker);
 
     private sealed class Entry(WorkerLoad load, long epoch, long heardAt, CancellationTokenSource gone)
     {

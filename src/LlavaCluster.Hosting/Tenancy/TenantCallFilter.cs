@@ -8,12 +8,10 @@ namespace LlavaCluster.Hosting.Tenancy;
 /// <summary>Denies every call to a tenant's grain that does not carry that tenant's stamp, streams included.</summary>
 internal sealed partial class TenantCallFilter(TenantStamps stamps, ILogger<TenantCallFilter> logger) : IIncomingGrainCallFilter
 {
-    private const string GrainTimer = "IGrainTimerInvoker";
-
     public Task Invoke(IIncomingGrainCallContext context)
     {
-        // A grain's own timer comes through here too. It acts for nobody but its grain, and only the grain's own silo can run it.
-        if (context.TargetContext?.GrainInstance is not ITenantScopedGrain || context.InterfaceName == GrainTimer)
+        // A grain's timers are its calls to itself, and come without the context of any caller.
+        if (context.TargetContext?.GrainInstance is not ITenantScopedGrain || context.SourceId == context.TargetId)
         {
             return context.Invoke();
         }

@@ -168,7 +168,7 @@ public sealed class SqliteMembershipTable : IMembershipTable, IDisposable
             }
             catch
             {
-                _session.Run("ROLLBACK");
+                _session.RollBack();
                 throw;
             }
         }

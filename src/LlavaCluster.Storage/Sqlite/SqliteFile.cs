@@ -5,19 +5,20 @@ namespace LlavaCluster.Storage.Sqlite;
 /// <summary>One SQLite file shared by any number of processes of a host: how it is opened and what it holds.</summary>
 internal static class SqliteFile
 {
-    /// <summary>How long a statement waits for another process's write.</summary>
-    private const int BusyMilliseconds = 10_000;
+    /// <summary>How long a statement waits for another process's write, unless a store is told otherwise.</summary>
+    public static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Opens a connection with write-ahead logging and full durability. The caller disposes it.</summary>
-    public static SqliteConnection Open(string path)
+    public static SqliteConnection Open(string path, TimeSpan? busyTimeout = null)
     {
+        var busy = busyTimeout ?? BusyTimeout;
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = path,
-            DefaultTimeout = BusyMilliseconds / 1000,
+            DefaultTimeout = (int)Math.Ceiling(busy.TotalSeconds),
         }.ToString());
         connection.Open();
-        Execute(connection, $"PRAGMA busy_timeout={BusyMilliseconds}; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF;");
+        Execute(connection, $"PRAGMA busy_timeout={(int)busy.TotalMilliseconds}; PRAGMA synchronous=FULL; PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF;");
         return connection;
     }
 

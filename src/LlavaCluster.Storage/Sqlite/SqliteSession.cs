@@ -8,7 +8,7 @@ internal sealed class SqliteSession : IDisposable
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _commands = [];
 
-    public SqliteSession(string path) => _connection = SqliteFile.Open(path);
+    public SqliteSession(string path, TimeSpan? busyTimeout = null) => _connection = SqliteFile.Open(path, busyTimeout);
 
     /// <summary>Runs a statement and returns the number of changed rows.</summary>
     public int Run(string sql, params ReadOnlySpan<object?> values) => Bind(sql, values).ExecuteNonQuery();
@@ -25,6 +25,19 @@ internal sealed class SqliteSession : IDisposable
         }
 
         return rows;
+    }
+
+    /// <summary>Ends a transaction that failed.</summary>
+    public void RollBack()
+    {
+        try
+        {
+            Run("ROLLBACK");
+        }
+        catch (SqliteException)
+        {
+            // SQLite has rolled back by itself, as it does when the disk is full.
+        }
     }
 
     public void Dispose()

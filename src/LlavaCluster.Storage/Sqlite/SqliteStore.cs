@@ -19,11 +19,12 @@ public sealed class SqliteStore : IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="maxPages">Bounds the file in 4096-byte pages, as a full disk would; null for the disk itself.</param>
-    public SqliteStore(string path, long? maxPages = null)
+    /// <param name="busyTimeout">How long a write waits for another process's; null: ten seconds.</param>
+    public SqliteStore(string path, long? maxPages = null, TimeSpan? busyTimeout = null)
     {
         _path = path;
         SqliteFile.Prepare(path, Schema.Version, Schema.Text);
-        _session = new SqliteSession(path);
+        _session = new SqliteSession(path, busyTimeout);
         if (maxPages is { } pages)
         {
             _session.Run($"PRAGMA max_page_count={pages}");
@@ -80,52 +81,52 @@ public sealed class SqliteStore : IAsyncDisposable
 
     private void Commit(List<Write> batch)
     {
-        if (TryCommit(batch, out var fault))
+        if (TryBegin() is { } locked)
+        {
+            // Another process holds the file. Each write of the batch would wait for it in vain, one after the other.
+            batch.ForEach(write => write.Fail(locked));
+        }
+        else if (TryCommit(batch) is not { } fault)
         {
             batch.ForEach(write => write.Complete());
         }
         else if (batch.Count == 1)
         {
-            batch[0].Fail(fault!);
+            batch[0].Fail(fault);
         }
         else
         {
             // One write that does not fit must not fail those that came with it.
-            foreach (var write in batch)
-            {
-                Commit([write]);
-            }
+            batch.ForEach(write => Commit([write]));
         }
     }
 
-    private bool TryCommit(List<Write> batch, out Exception? fault)
+    private Exception? TryBegin()
     {
         try
         {
             _session.Run("BEGIN IMMEDIATE");
-            batch.ForEach(write => write.Run(_session));
-            _session.Run("COMMIT");
-            fault = null;
-            return true;
+            return null;
         }
-        catch (Exception error)
+        catch (SqliteException fault)
         {
-            // Whatever failed, a work's own bug included, is its caller's to hear of; the loop goes on.
-            fault = error;
-            RollBack();
-            return false;
+            return fault;
         }
     }
 
-    private void RollBack()
+    private Exception? TryCommit(List<Write> batch)
     {
         try
         {
-            _session.Run("ROLLBACK");
+            batch.ForEach(write => write.Run(_session));
+            _session.Run("COMMIT");
+            return null;
         }
-        catch (SqliteException)
+        catch (Exception fault)
         {
-            // SQLite has rolled back by itself, as it does when the disk is full.
+            // Whatever failed, a work's own bug included, is its caller's to hear of; the loop goes on.
+            _session.RollBack();
+            return fault;
         }
     }
 

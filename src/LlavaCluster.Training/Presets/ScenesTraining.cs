@@ -41,7 +41,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), IsLanguage)
-            && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector)
+            && LearnTokens(recipe.Projector, [recipe.Encoder, recipe.Language], (first, count) => samples.Captions(first, count), IsProjector)
             && Learn(recipe.Alignment, [recipe.Projector], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), IsProjector)
             && LearnTokens(recipe.Instruction, [recipe.Alignment], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name), Export)
             && Exported();

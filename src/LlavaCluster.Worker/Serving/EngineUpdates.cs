@@ -18,13 +18,12 @@ internal static class EngineUpdates
         Token = update.Token,
         Text = update.Text,
         Logprob = float.IsNaN(update.Logprob) || update.Token < 0 ? null : Logprob(update, codec),
+        // How an answer that is not whole ended is the end's to tell: another worker may still finish the choice.
         Finish = update.Finish switch
         {
-            null => null,
             Engine.FinishReason.Stop => FinishReason.Stop,
             Engine.FinishReason.Length => FinishReason.Length,
-            Engine.FinishReason.Cancelled => FinishReason.Cancelled,
-            _ => FinishReason.Failed,
+            _ => null,
         },
     };
 
@@ -33,8 +32,10 @@ internal static class EngineUpdates
     {
         Completed = true,
         Usage = last.Usage is { } usage ? new TokenUsage(usage.PromptTokens, usage.ImageTokens, usage.CachedTokens, usage.CompletionTokens) : null,
-        Failure = last.Failure is { } failure ? Failures.Of(failure) : null,
+        Failure = last.Failure is { } failure ? Failures.Of(failure) : last.Finish == Engine.FinishReason.Cancelled ? GivenUp : null,
     };
+
+    private static ChatFailure GivenUp { get; } = new(ChatFailureKind.ModelUnavailable, "The worker gave the answer up before its end.");
 
     private static TokenLogprob Logprob(in TokenUpdate update, TextCodec codec) => new(
         update.Token, Text(codec, update.Token), update.Logprob,

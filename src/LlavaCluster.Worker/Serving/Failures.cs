@@ -25,8 +25,8 @@ internal static class Failures
             FailureKind.DeadlineExceeded => ChatFailureKind.DeadlineExceeded,
             FailureKind.Image => ChatFailureKind.InvalidRequest,
             FailureKind.Constraint => ChatFailureKind.InvalidRequest,
-            FailureKind.DeviceFault or FailureKind.EngineStopped => ChatFailureKind.ModelUnavailable,
-            FailureKind.Unread => ChatFailureKind.Cancelled,
+            // Unread means that the conversation could not write for a while; it reads again when it can.
+            FailureKind.DeviceFault or FailureKind.EngineStopped or FailureKind.Unread => ChatFailureKind.ModelUnavailable,
             _ => ChatFailureKind.Internal,
         },
         failure.Message,

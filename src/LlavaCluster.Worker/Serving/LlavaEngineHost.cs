@@ -13,6 +13,7 @@ using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using EngineStatus = LlavaCluster.Abstractions.Workers.EngineStatus;
+using FinishReason = LlavaCluster.Abstractions.Chat.FinishReason;
 
 namespace LlavaCluster.Worker.Serving;
 
@@ -95,7 +96,8 @@ internal sealed partial class LlavaEngineHost(
         }
 
         yield return new GenerateUpdate { Usage = new TokenUsage(counted.Tokens, counted.ImageTokens, 0, 0) };
-        await foreach (var update in RunAsync(engine, model, EngineRequests.Make(request, prompt, Salt(request), model.Card.ContextLength - counted.Tokens), cancellationToken))
+        var run = EngineRequests.Make(request, prompt, Salt(request), model.Card.ContextLength - counted.Tokens);
+        await foreach (var update in RunAsync(engine, model, run, request.Finished, cancellationToken))
         {
             yield return update;
         }
@@ -125,7 +127,8 @@ internal sealed partial class LlavaEngineHost(
         }
     }
 
-    private static async IAsyncEnumerable<GenerateUpdate> RunAsync(LlmEngine engine, ServedModel model, EngineRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<GenerateUpdate> RunAsync(
+        LlmEngine engine, ServedModel model, EngineRequest request, ImmutableArray<FinishReason?> finished, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Leaving this enumeration, whatever the reason, ends the request in the engine.
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -140,7 +143,12 @@ internal sealed partial class LlavaEngineHost(
 
             await foreach (var update in ((Submission.Accepted)submission).Updates.ReadAllAsync(cancellationToken))
             {
-                yield return EngineUpdates.Map(update, model.Codec);
+                // The engine says once more how a replayed choice ended; its readers know.
+                if (update.Choice >= finished.Length || finished[update.Choice] is null)
+                {
+                    yield return EngineUpdates.Map(update, model.Codec);
+                }
+
                 if (update.Usage is not null)
                 {
                     yield return EngineUpdates.End(update);

@@ -1,7 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Runtime.CompilerServices;
-using System.Text.Json;
 
 namespace LlavaCluster.Cluster.Tests.Support;
 
@@ -10,94 +7,70 @@ internal sealed class Node : IAsyncDisposable
 {
     private const int TokenMilliseconds = 40;
     private readonly Process _process;
-    private readonly HttpClient _http;
+    private readonly ProcessOutput _output;
 
-    private Node(Process process, string address)
+    private Node(Process process, ProcessOutput output)
     {
         _process = process;
-        _http = new HttpClient { BaseAddress = new Uri(address), Timeout = Timeout.InfiniteTimeSpan };
+        _output = output;
     }
+
+    public HttpClient Http { get; } = new() { Timeout = Timeout.InfiniteTimeSpan };
+
+    public Uri Address => Http.BaseAddress!;
+
+    public int Id => _process.Id;
 
     public int ExitCode => _process.ExitCode;
 
-    public Uri Address => _http.BaseAddress!;
-
-    public HttpClient Http => _http;
+    /// <summary>How many lines it has written so far.</summary>
+    public int Lines => _output.Count;
 
     /// <summary>A node with the scripted engine.</summary>
     public static Task<Node> StartAsync(string role, string data, string name, CancellationToken cancellationToken) =>
-        LaunchAsync(["LlavaCluster.TestNode.dll", role, data, name, $"{TokenMilliseconds}"], "listening ", cancellationToken);
+        LaunchAsync("dotnet", [Beside("LlavaCluster.TestNode.dll"), role, data, name, $"{TokenMilliseconds}"], cancellationToken);
 
-    /// <summary>The product itself, <c>llava serve</c>.</summary>
-    public static Task<Node> ServeAsync(string data, string model, CancellationToken cancellationToken, params string[] more) =>
-        LaunchAsync(["llava.dll", "serve", "--data", data, "--model", model, "--port", "0", "--threads", "1", "--kv-mb", "16", .. more], "all is ready on ", cancellationToken);
+    /// <summary>The product itself, <c>llava serve</c>, on ports of its own choice.</summary>
+    public static Task<Node> ServeAsync(string data, string name, IEnumerable<string> arguments, CancellationToken cancellationToken) =>
+        LaunchAsync("dotnet", Serve(data, name, arguments), cancellationToken);
+
+    /// <summary>The product's process before it listens, for one that must not come so far.</summary>
+    public static Node Launch(string data, string name, IEnumerable<string> arguments) => Launch("dotnet", Serve(data, name, arguments));
+
+    /// <summary>The product as the last of a shell's commands, in its process.</summary>
+    public static Task<Node> ServeInShellAsync(string shell, string commands, string data, string name, IEnumerable<string> arguments, CancellationToken cancellationToken) =>
+        LaunchAsync("unshare", [.. shell.Split(' '), "sh", "-c", $"{commands} && exec \"$@\"", "sh", "dotnet", .. Serve(data, name, arguments)], cancellationToken);
+
+    /// <summary>A line of its output with this text in it, written already or not; fails if the process ends without it.</summary>
+    public Task<string> SaysAsync(string part, CancellationToken cancellationToken, int after = 0) => _output.SaysAsync(part, after, cancellationToken);
+
+    public bool HasSaid(string part, int after = 0) => _output.Has(part, after);
+
+    /// <summary>The worker of this name is ready, as this front sees it.</summary>
+    public Task KnowsAsync(string worker, CancellationToken cancellationToken) => SaysAsync($"Worker {worker}/0 is ready", cancellationToken);
 
     /// <summary>SIGKILL, and the wait for its effect.</summary>
     public async Task KillAsync(CancellationToken cancellationToken)
     {
         _process.Kill();
-        await _process.WaitForExitAsync(cancellationToken);
+        await ExitAsync(cancellationToken);
     }
 
     /// <summary>SIGTERM, and the wait for the process to end by itself.</summary>
     public async Task TerminateAsync(CancellationToken cancellationToken)
     {
-        using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
+        await SignalAsync("TERM", cancellationToken);
+        await ExitAsync(cancellationToken);
+    }
+
+    /// <param name="signal">STOP, CONT ...</param>
+    public async Task SignalAsync(string signal, CancellationToken cancellationToken)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
         await kill.WaitForExitAsync(cancellationToken);
-        await _process.WaitForExitAsync(cancellationToken);
     }
 
-    public async Task WaitForWorkersAsync(int count, CancellationToken cancellationToken)
-    {
-        while (await _http.GetStringAsync("/workers", cancellationToken) != $"{count}")
-        {
-            await Task.Delay(50, cancellationToken);
-        }
-    }
-
-    public async Task<string> BeginAsync(string conversation, Guid turn, string text, int tokens, double temperature, CancellationToken cancellationToken)
-    {
-        var address = $"/begin/{conversation}/{turn}?text={Uri.EscapeDataString(text)}&tokens={tokens}&temperature={temperature}";
-        using var response = await _http.PostAsync(address, null, cancellationToken);
-        return response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync(cancellationToken) : response.StatusCode.ToString();
-    }
-
-    public Task<string> ReadAsync(string path, CancellationToken cancellationToken) => _http.GetStringAsync(path, cancellationToken);
-
-    public async Task<string> PostAsync(string path, string json, CancellationToken cancellationToken)
-    {
-        using var content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
-        using var response = await _http.PostAsync(path, content, cancellationToken);
-        return await response.Content.ReadAsStringAsync(cancellationToken);
-    }
-
-    public async Task SetQuotaAsync(int concurrent, CancellationToken cancellationToken)
-    {
-        using var response = await _http.PostAsync($"/quota/{concurrent}", null, cancellationToken);
-        response.EnsureSuccessStatusCode();
-    }
-
-    public async Task<HttpStatusCode> GetAsync(string path, CancellationToken cancellationToken)
-    {
-        using var response = await _http.GetAsync(path, cancellationToken);
-        return response.StatusCode;
-    }
-
-    /// <summary>The turn's events until it completes or the stream breaks.</summary>
-    public async IAsyncEnumerable<Step> FollowAsync(string conversation, Guid turn, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        using var response = await TryOpenAsync($"/follow/{conversation}/{turn}/{after}", cancellationToken);
-        if (response is null)
-        {
-            yield break;
-        }
-
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
-        while (await TryReadLineAsync(reader, cancellationToken) is { } line)
-        {
-            yield return JsonSerializer.Deserialize<Step>(line)!;
-        }
-    }
+    public Task ExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -108,64 +81,42 @@ internal sealed class Node : IAsyncDisposable
         }
 
         _process.Dispose();
-        _http.Dispose();
+        Http.Dispose();
     }
 
-    private static async Task<Node> LaunchAsync(string[] command, string marker, CancellationToken cancellationToken)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, command[0]));
-        foreach (var argument in command[1..])
-        {
-            start.ArgumentList.Add(argument);
-        }
+    private static string[] Serve(string data, string name, IEnumerable<string> arguments) =>
+        [Beside("llava.dll"), "serve", "--data", data, "--silo-name", name, "--port", "0", "--threads", "1", "--kv-mb", "16", .. arguments];
 
-        var process = Process.Start(start)!;
-        var address = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        process.EnableRaisingEvents = true;
-        process.Exited += (_, _) => address.TrySetException(new InvalidOperationException($"{command[0]} ended before it listened."));
-        process.OutputDataReceived += (_, line) =>
-        {
-            if (line.Data?.StartsWith(marker, StringComparison.Ordinal) == true)
-            {
-                address.TrySetResult(line.Data[marker.Length..]);
-            }
-        };
-        process.BeginOutputReadLine();
+    private static string Beside(string file) => Path.Combine(AppContext.BaseDirectory, file);
+
+    private static async Task<Node> LaunchAsync(string program, string[] arguments, CancellationToken cancellationToken)
+    {
+        var node = Launch(program, arguments);
         try
         {
-            return new Node(process, await address.Task.WaitAsync(cancellationToken));
+            var line = await node.SaysAsync(" http://", cancellationToken);
+            node.Http.BaseAddress = new Uri(line[line.IndexOf("http:", StringComparison.Ordinal)..].Trim());
+            return node;
         }
         catch
         {
-            process.Kill();
+            await node.DisposeAsync();
             throw;
         }
     }
 
-    private static async Task<string?> TryReadLineAsync(StreamReader reader, CancellationToken cancellationToken)
+    private static Node Launch(string program, string[] arguments)
     {
-        try
-        {
-            return await reader.ReadLineAsync(cancellationToken);
-        }
-        catch (Exception broken) when (broken is IOException or HttpRequestException)
-        {
-            return null;
-        }
-    }
-
-    private async Task<HttpResponseMessage?> TryOpenAsync(string path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        }
-        catch (HttpRequestException)
-        {
-            return null;
-        }
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["DOTNET_TieredPGO"] = "0"; // They start many times and run for seconds.
+        var output = new ProcessOutput($"{program} {string.Join(' ', arguments.Take(6))}");
+        var process = new Process { StartInfo = start, EnableRaisingEvents = true };
+        process.Exited += (_, _) => output.End();
+        process.OutputDataReceived += (_, line) => output.Take(line.Data);
+        process.ErrorDataReceived += (_, line) => output.Take(line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return new Node(process, output);
     }
 }
-
-internal sealed record Step(long Sequence, string Text, bool Completed, string? Failure);

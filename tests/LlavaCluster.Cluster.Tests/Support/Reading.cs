@@ -16,23 +16,19 @@ internal sealed class Reading(string conversation, Guid turn)
 
     public Step Last => _steps[^1];
 
-    /// <summary>Reads until the turn completes or <paramref name="until"/> events are read.</summary>
+    /// <summary>Reads over one connection until the turn completes or <paramref name="until"/> events are read; fails if it breaks before.</summary>
     public async Task ReadAsync(Node node, int until, CancellationToken cancellationToken)
     {
-        while (_steps.Count < until && !(_steps.Count > 0 && Last.Completed))
+        await foreach (var step in node.FollowAsync(conversation, turn, _steps.Count, cancellationToken))
         {
-            await foreach (var step in node.FollowAsync(conversation, turn, _steps.Count, cancellationToken))
+            _steps.Add(step);
+            _begun.TrySetResult();
+            if (step.Completed || _steps.Count == until)
             {
-                _steps.Add(step);
-                _begun.TrySetResult();
-                if (step.Completed || _steps.Count == until)
-                {
-                    return;
-                }
+                return;
             }
-
-            // The conversation is being found again.
-            await Task.Delay(100, cancellationToken);
         }
+
+        throw new InvalidOperationException($"The stream of turn {turn} ended after event {_steps.Count} of at most {until}.");
     }
 }

@@ -19,11 +19,8 @@ public sealed class ServedModel : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(120));
-        _node = await Node.ServeAsync(_data, Goldens.Path(Name), deadline.Token, "--template", "bare", "--image-urls");
-        while (!(await _node.ReadAsync("/v1/models", deadline.Token)).Contains(Name, StringComparison.Ordinal))
-        {
-            await Task.Delay(50, deadline.Token);
-        }
+        _node = await Node.ServeAsync(_data, "all", ["--model", Goldens.Path(Name), "--template", "bare", "--image-urls"], deadline.Token);
+        await _node.KnowsAsync("all", deadline.Token);
     }
 
     public async ValueTask DisposeAsync()

@@ -6,6 +6,8 @@ using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
+using LlavaCluster.Storage.Conversations;
+using LlavaCluster.Storage.Tenants;
 using LlavaCluster.TestSupport;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -35,6 +37,9 @@ internal sealed class TestFront : IAsyncDisposable
 
     public TenantStamps Stamps => _app.Services.GetRequiredService<TenantStamps>();
 
+    /// <summary>The faults of this front's stores.</summary>
+    public StoreFaults Faults => _app.Services.GetRequiredService<StoreFaults>();
+
     public static async Task<TestFront> StartAsync(string data, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -44,6 +49,11 @@ internal sealed class TestFront : IAsyncDisposable
         builder.Services.AddLlavaGrains();
         builder.Services.AddSingleton<ScriptedDevices>();
         builder.Services.AddHostedGrains(typeof(TestFront).Assembly);
+        builder.Services.AddSingleton<StoreFaults>();
+        builder.Services.AddSingleton<SqliteConversationLog>();
+        builder.Services.AddSingleton<SqliteTenantStore>();
+        builder.Services.AddSingleton<IConversationLog, FaultyConversationLog>();
+        builder.Services.AddSingleton<ITenantStore, FaultyTenantStore>();
         var app = builder.Build();
         await app.StartAsync(cancellationToken);
         return new TestFront(app);

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Turns;
 using Microsoft.AspNetCore.Http;
 
@@ -28,6 +29,7 @@ internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, T
         private readonly string _item = ResponseJson.MessageId(turn.TurnId);
         private FinishReason? _finish;
         private long _number = -1;
+        private long _last;
 
         public async Task OpenAsync()
         {
@@ -39,6 +41,15 @@ internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, T
 
         public async Task WriteAsync(TurnEvent step)
         {
+            if (step is { Completed: true, Failure: { } interruption } && step.Sequence <= _last)
+            {
+                // The turn goes on later. Its next event has the next number, so this one has none to resume after.
+                var error = new JsonObject { ["type"] = "error", ["code"] = FailureTable.Of(interruption.Kind).Code, ["message"] = interruption.Message, ["param"] = null, ["sequence_number"] = _number };
+                await writer.WriteAsync(error, null, "error", cancellationToken);
+                return;
+            }
+
+            _last = step.Sequence;
             _number = OpeningEvents + step.Sequence - 2;
             _finish = step.Finish ?? _finish;
             if (step.Text.Length > 0)

@@ -23,7 +23,8 @@ internal sealed class ResponseTargets(TurnRunner turns)
         return named;
     }
 
-    public async Task<Outcome<ResponseTarget>> FindAsync(TenantId tenant, ResponseRequest request, CancellationToken cancellationToken)
+    /// <param name="turn">The client's id of the turn, if it chose one. A call that is sent again continues what it did the first time, not itself.</param>
+    public async Task<Outcome<ResponseTarget>> FindAsync(TenantId tenant, ResponseRequest request, Guid? turn, CancellationToken cancellationToken)
     {
         if (request.PreviousResponseId is { } previous)
         {
@@ -39,11 +40,14 @@ internal sealed class ResponseTargets(TurnRunner turns)
             return history switch
             {
                 null => new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation"),
-                { Turns: [var first, ..] } when !request.FromStart => new ResponseTarget(key, history.Turns[^1].Request.TurnId, first),
+                { Turns: [var first, ..] } when !request.FromStart => new ResponseTarget(key, Parent(history, turn), first),
                 _ => new ResponseTarget(key, null, null),
             };
         }
 
         return new ResponseTarget(ConversationKey.New(tenant), null, null);
     }
+
+    private static Guid? Parent(ConversationHistory history, Guid? turn) =>
+        history.Turns.FirstOrDefault(view => view.Request.TurnId == turn) is { } before ? before.Request.Parent : history.Turns[^1].Request.TurnId;
 }

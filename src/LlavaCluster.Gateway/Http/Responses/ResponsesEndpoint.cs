@@ -117,7 +117,8 @@ internal sealed class ResponsesEndpoint(BodyReader bodies, RequestValidator vali
         }
 
         var tenant = context.Caller().Tenant;
-        var found = await targets.FindAsync(tenant, request, context.RequestAborted);
+        Guid? clientTurn = context.Request.Headers["Idempotency-Key"] is [{ Length: > 0 } key] ? TurnIds.FromClient(key) : null;
+        var found = await targets.FindAsync(tenant, request, clientTurn, context.RequestAborted);
         if (found.IsFailure(out var failure, out var target))
         {
             return failure;
@@ -130,7 +131,7 @@ internal sealed class ResponsesEndpoint(BodyReader bodies, RequestValidator vali
             return failure;
         }
 
-        var id = context.Request.Headers["Idempotency-Key"] is [{ Length: > 0 } key] ? TurnIds.FromClient(key) : TurnIds.New();
+        var id = clientTurn ?? TurnIds.New();
         var home = request.Store ? target.Key : TurnIds.Stateless(tenant, id);
         var turn = TurnRequests.Make(valid, id, target.Parent, null, transient: !request.Store, request.Store ? home.ToString() : null);
         var begun = await turns.BeginAsync(home, turn, context.RequestAborted);

@@ -1,9 +1,7 @@
-using LlavaCluster.Hosting.Operations;
+namespace LlavaCluster.Hosting.Operations;
 
-namespace LlavaCluster.Grains.Conversations;
-
-/// <summary>Counts the turns this process drives, so that it can wait for them when it stops. Members may be called from any thread.</summary>
-internal sealed class RunningTurns : IDrain
+/// <summary>Counts the turns this process drives and the answers it streams, so that it can wait for them when it stops. Members may be called from any thread.</summary>
+public sealed class RunningWork : IDrain
 {
     private readonly Lock _gate = new();
     private int _count;
