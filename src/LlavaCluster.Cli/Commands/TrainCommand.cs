@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using LlavaCluster.Training.Precision;
 using LlavaCluster.Training.Presets;
 using LlavaCluster.Training.Runs;
 using LlavaCluster.Training.Scenes;
@@ -42,6 +43,8 @@ internal static class TrainCommand
             context.Cancel = true; // the phase saves its checkpoint first
             stop.Cancel();
         });
+        TorchSharp.torch.set_num_threads(1); // a replica is a thread
+        _ = MatmulPrecision.TryAllowBFloat16();
         var complete = new ScenesTraining(recipe, artwork, work, threads, TimeProvider.System).Run(folder, Print, stop.Token);
         AnsiConsole.WriteLine(complete ? $"Written to {folder}." : $"Stopped; run the same command to go on from {work}.");
         return complete ? 0 : 130;

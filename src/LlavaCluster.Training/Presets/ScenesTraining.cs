@@ -32,25 +32,33 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     /// <returns>Whether the run is complete.</returns>
     public bool Run(string folder, Action<TrainingProgress> report, CancellationToken cancellationToken)
     {
-        set_num_threads(1);
-        _ = MatmulPrecision.TryAllowBFloat16();
         Directory.CreateDirectory(work);
         var tokenizer = Tokenizer();
         var pieces = SentencePieceTokenizer.Read(tokenizer).Count;
         var config = ScenesRecipe.Config(pieces);
         var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
-        return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), IsTowerOrHead)
-            && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), IsLanguage)
-            && LearnTokens(recipe.Projector, [recipe.Encoder, recipe.Language], (first, count) => samples.Captions(first, count), IsProjector)
-            && Learn(recipe.Alignment, [recipe.Projector], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), IsProjector)
-            && LearnTokens(recipe.Instruction, [recipe.Alignment], (first, count) => samples.Instructions(first, count), name => IsProjector(name) || IsLanguage(name), Export)
+        return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
+            && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), Any, IsLanguage)
+            && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
+            && Learn(recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), None, IsProjector)
+            && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, name => IsProjector(name) || IsLanguage(name), Export)
             && Exported();
 
-        bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> trains, Action? saved = null) =>
-            Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), trains, saved);
+        bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> isFresh, Func<string, bool> trains, Action? saved = null) =>
+            Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), isFresh, trains, saved);
 
-        bool Learn<TBatch>(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains, Action? saved = null) =>
-            Complete(phase) || RunPhase(config, phase, after, prepare, create, trains, report, saved, cancellationToken);
+        bool Learn<TBatch>(
+            PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> isFresh, Func<string, bool> trains, Action? saved = null)
+        {
+            if (Complete(phase))
+            {
+                return true;
+            }
+
+            using var weights = new CheckpointSource([.. after.Select(File)], new WeightInitializer(config, recipe.Seed, CPU), isFresh);
+            using var group = new ReplicaGroup<TBatch>(create, weights, replicas, trains);
+            return new Phase<TBatch>(group, prepare, phase, time).Run(File(phase), report, saved, cancellationToken);
+        }
 
         void Export() => Write(folder, config, tokenizer);
 
@@ -60,6 +68,10 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
             return true;
         }
     }
+
+    private static bool Any(string name) => true;
+
+    private static bool None(string name) => false;
 
     private static bool IsTowerOrHead(string name) => name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("dense_head.", StringComparison.Ordinal);
 
@@ -82,15 +94,6 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         return PhaseCheckpoint.StepOf(file) >= phase.Steps;
     }
 
-    private bool RunPhase<TBatch>(
-        LlavaConfig config, PhaseOptions phase, PhaseOptions[] after, Func<long, int, TBatch> prepare, Func<IWeightSource, IObjective<TBatch>> create, Func<string, bool> trains,
-        Action<TrainingProgress> report, Action? saved, CancellationToken cancellationToken)
-    {
-        using var weights = new CheckpointSource([.. after.Select(File)], new WeightInitializer(config, recipe.Seed, CPU));
-        using var group = new ReplicaGroup<TBatch>(create, weights, replicas, trains);
-        return new Phase<TBatch>(group, prepare, phase, time).Run(File(phase), report, saved, cancellationToken);
-    }
-
     private string Tokenizer()
     {
         var file = Path.Combine(work, "tokenizer.model");
@@ -106,7 +109,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private void Write(string folder, LlavaConfig config, string tokenizer)
     {
-        using var weights = SafetensorsFile.Open(File(recipe.Instruction));
-        ModelFolderWriter.Write(folder, config, planned => weights.View(planned.Name), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, ConversationTemplate.Bare.Name, pad: true);
+        using var weights = new CheckpointSource([File(recipe.Instruction), File(recipe.Encoder)], new WeightInitializer(config, recipe.Seed, CPU), None);
+        ModelFolderWriter.Write(folder, config, planned => weights.Take(planned.Name, [.. planned.Shape]), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, ConversationTemplate.Bare.Name, pad: true);
     }
 }

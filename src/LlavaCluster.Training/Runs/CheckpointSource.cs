@@ -4,11 +4,14 @@ using static TorchSharp.torch;
 
 namespace LlavaCluster.Training.Runs;
 
-/// <summary>Weights from the checkpoints of earlier phases, the latest first, and from an initialiser for what none has. Tensors are copies.</summary>
-public sealed class CheckpointSource(IReadOnlyList<string> files, IWeightSource rest) : IWeightSource, IDisposable
+/// <summary>Weights from the checkpoints of earlier phases, the latest first, and from an initialiser for what is to be learned from nothing. Tensors are copies.</summary>
+/// <param name="rest">Gives what no phase before has trained.</param>
+/// <param name="isFresh">Which weights those may be; any other that no file holds is an error, because a network with a random part still runs, and learns badly.</param>
+public sealed class CheckpointSource(IReadOnlyList<string> files, IWeightSource rest, Func<string, bool> isFresh) : IWeightSource, IDisposable
 {
     private readonly SafetensorsFile[] _files = [.. files.Select(SafetensorsFile.Open)];
 
+    /// <exception cref="CheckpointException">A file holds the weight in another shape, or none holds it and it may not be fresh.</exception>
     public Tensor Take(string name, params long[] shape)
     {
         foreach (var file in _files)
@@ -22,7 +25,9 @@ public sealed class CheckpointSource(IReadOnlyList<string> files, IWeightSource 
             }
         }
 
-        return rest.Take(name, shape);
+        return isFresh(name)
+            ? rest.Take(name, shape)
+            : throw new CheckpointException(files.Count == 0 ? "" : files[0], name, "was trained by no phase before.");
     }
 
     public void Dispose()

@@ -20,7 +20,7 @@ public sealed class Phase<TBatch>(ReplicaGroup<TBatch> replicas, Func<long, int,
     {
         using var optimiser = new FusedAdamW(Groups(), options.Optimiser);
         var schedule = new LearningRateSchedule(options.Steps, Math.Max(1, (long)(options.Steps * options.Warmup)));
-        var step = PhaseCheckpoint.Restore(checkpoint, replicas.First.Parameters, optimiser);
+        var step = PhaseCheckpoint.Restore(checkpoint, replicas.Trained, optimiser);
         var each = options.SamplesPerStep / replicas.Count;
         using var batches = new OrderedPrefetcher<TBatch>(index => prepare(index * each, each), step * replicas.Count, (2 * replicas.Count) + 2);
         var meter = new ProgressMeter(options, step, time);
@@ -45,7 +45,7 @@ public sealed class Phase<TBatch>(ReplicaGroup<TBatch> replicas, Func<long, int,
 
             if (step == options.Steps || time.GetElapsedTime(lastSave) >= options.CheckpointEvery)
             {
-                PhaseCheckpoint.Save(checkpoint, replicas.First.Parameters, optimiser, step);
+                PhaseCheckpoint.Save(checkpoint, replicas.Trained, optimiser, step);
                 lastSave = time.GetTimestamp();
                 saved?.Invoke();
             }
@@ -53,7 +53,7 @@ public sealed class Phase<TBatch>(ReplicaGroup<TBatch> replicas, Func<long, int,
 
         if (step < options.Steps)
         {
-            PhaseCheckpoint.Save(checkpoint, replicas.First.Parameters, optimiser, step);
+            PhaseCheckpoint.Save(checkpoint, replicas.Trained, optimiser, step);
             saved?.Invoke();
         }
 

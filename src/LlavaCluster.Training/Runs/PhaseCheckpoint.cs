@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Training.Runs;
 
 /// <summary>
-/// A phase's state in one safetensors file: every parameter, the optimiser's moments and the number of steps done. Data and noise follow from the step, so that is all
-/// an exact continuation needs. Written whole or not at all.
+/// A phase's state in one safetensors file: the parameters it trains, the optimiser's moments and the number of steps done. Data and noise follow from the step, so with the
+/// earlier phases' files that is all an exact continuation needs. What a phase does not train it does not store: a later phase could take it for learned. Written whole or not at all.
 /// </summary>
 internal static class PhaseCheckpoint
 {

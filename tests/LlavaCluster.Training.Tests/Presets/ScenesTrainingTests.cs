@@ -1,0 +1,86 @@
+using LlavaCluster.Model.Weights;
+using LlavaCluster.TestSupport;
+using LlavaCluster.Training.Presets;
+using LlavaCluster.Training.Runs;
+using LlavaCluster.Training.Tests.Scenes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Training.Tests.Presets;
+
+/// <summary>The whole recipe in a few steps: what each phase learned must reach the model that is written.</summary>
+public sealed class ScenesTrainingTests : IDisposable
+{
+    private static readonly ScenesRecipe Recipe = new()
+    {
+        EncoderSteps = 2, LanguageSteps = 2, AlignmentSteps = 2, ProjectorSteps = 2, InstructionSteps = 2, PicturesPerStep = 2, ConversationsPerStep = 2,
+    };
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llava-scenes-");
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose()
+    {
+        _scope.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void Run_FromNothing_WritesTheTowerOfItsPhaseAndWhatTheLastPhaseLearned()
+    {
+        var model = Train();
+
+        using var written = CheckpointReader.Open(model);
+        using var encoder = SafetensorsFile.Open(Work("encoder.safetensors"));
+        using var instruction = SafetensorsFile.Open(Work("instruction.safetensors"));
+        Assert.All(written.Names, name =>
+        {
+            var learned = (name.StartsWith("vision_tower.", StringComparison.Ordinal) ? encoder : instruction).View(name);
+            Assert.True(written.Take(name, learned.shape).allclose(learned.to(ScalarType.BFloat16), rtol: 0, atol: 0), name);
+        });
+    }
+
+    [Fact]
+    public void Run_Again_ChangesNothing()
+    {
+        var first = File.ReadAllBytes(Path.Combine(Train(), "model.safetensors"));
+
+        Assert.Equal(first, File.ReadAllBytes(Path.Combine(Train(), "model.safetensors")));
+    }
+
+    [Fact]
+    public void Phases_StoreOnlyWhatTheyTrain()
+    {
+        Train();
+
+        Assert.All(Stored("encoder.safetensors"), name => Assert.True(name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("dense_head.", StringComparison.Ordinal)));
+        Assert.All(Stored("language.safetensors"), name => Assert.True(name.StartsWith("language_model.", StringComparison.Ordinal) || name == "lm_head.weight"));
+        Assert.All(Stored("alignment.safetensors"), name => Assert.StartsWith("multi_modal_projector.", name, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Source_OfAWeightThatNoPhaseTrained_RefusesIt()
+    {
+        using var source = new CheckpointSource([], new WeightInitializer(ScenesRecipe.Config(900), 1, CPU), name => name == "lm_head.weight");
+
+        Assert.Equal([2L, 3L], source.Take("lm_head.weight", 2, 3).shape);
+        Assert.Contains("was trained by no phase before", Assert.Throws<CheckpointException>(() => source.Take("language_model.norm.weight", 2)).Message, StringComparison.Ordinal);
+    }
+
+    private string Train()
+    {
+        Directory.CreateDirectory(Work(""));
+        File.Copy(Goldens.Path("a_llava15", "tokenizer.model"), Work("tokenizer.model"), overwrite: true); // the recipe's own takes a corpus of thousands of scenes
+        var model = Path.Combine(_folder.FullName, "model");
+        Assert.True(new ScenesTraining(Recipe, DrawnArtwork.Library, Work(""), replicas: 2, TimeProvider.System).Run(model, _ => { }, TestContext.Current.CancellationToken));
+        return model;
+    }
+
+    private IEnumerable<string> Stored(string file)
+    {
+        using var checkpoint = SafetensorsFile.Open(Work(file));
+        return [.. checkpoint.Tensors.Keys.Where(name => !name.StartsWith("optimiser.", StringComparison.Ordinal))];
+    }
+
+    private string Work(string file) => Path.Combine(_folder.FullName, "work", file);
+}
