@@ -8,7 +8,7 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace LlavaCluster.Cluster.Tests;
 
 /// <summary>The README's programs and commands, run as they are printed, but for the port and the time it takes to build what they name.</summary>
-public sealed partial class ReadmeTests(ServedModel served) : IClassFixture<ServedModel>
+public sealed partial class ReadmeTests(ShippedModel served) : IClassFixture<ShippedModel>
 {
     private const string BuildAndRun = "dotnet run -c Release --project src/LlavaCluster.Cli --";
     private static readonly string Root = Path.GetFullPath(Path.Combine(Goldens.Path("a_llava15"), "../../.."));

@@ -94,10 +94,27 @@ internal sealed class ImageFetcher : IDisposable
             return Refuse(field, "must be an https URL on port 443 without a user name.");
         }
 
-        var host = uri.IdnHost;
+        if (HostOf(uri) is not { } host)
+        {
+            return Refuse(field, "must name a host that domain names can have.");
+        }
+
         return _limits.UrlHosts.Count == 0 || _limits.UrlHosts.Contains(host, StringComparer.OrdinalIgnoreCase)
             ? null
             : Refuse(field, "must be on a host that this server's operator allows.");
+    }
+
+    /// <summary>The host as it is looked up; null for one that is no domain name, which .NET finds out only when it is asked.</summary>
+    private static string? HostOf(Uri uri)
+    {
+        try
+        {
+            return uri.IdnHost;
+        }
+        catch (UriFormatException)
+        {
+            return null;
+        }
     }
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)

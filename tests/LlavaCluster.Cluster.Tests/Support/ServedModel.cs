@@ -5,7 +5,7 @@ using LlavaCluster.TestSupport;
 namespace LlavaCluster.Cluster.Tests.Support;
 
 /// <summary><c>llava serve</c> over a reference checkpoint, shared by a class's tests: the real vocabulary, tokenizer, engine and stores.</summary>
-public sealed class ServedModel : IAsyncLifetime
+public class ServedModel : IAsyncLifetime
 {
     public const string Name = "a_llava15";
 
@@ -16,10 +16,12 @@ public sealed class ServedModel : IAsyncLifetime
 
     internal Uri Address => _node.Address;
 
+    private protected virtual string[] Arguments => ["--model", Goldens.Path(Name), "--template", "bare", "--image-urls"];
+
     public async ValueTask InitializeAsync()
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(120));
-        _node = await Node.ServeAsync(_data, "all", ["--model", Goldens.Path(Name), "--template", "bare", "--image-urls"], deadline.Token);
+        _node = await Node.ServeAsync(_data, "all", Arguments, deadline.Token);
         await _node.KnowsAsync("all", deadline.Token);
     }
 
@@ -27,6 +29,7 @@ public sealed class ServedModel : IAsyncLifetime
     {
         await _node.DisposeAsync();
         Directory.Delete(_data, recursive: true);
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>A chat about one question; <paramref name="more"/> are further fields of the body as JSON.</summary>

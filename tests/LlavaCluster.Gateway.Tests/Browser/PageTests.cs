@@ -22,7 +22,7 @@ public sealed class PageTests
         Assert.Equal("Which of these has wheels?", step.GetProperty("suggested").GetString());
         Assert.Equal((Answer, Answer), (step.GetProperty("answer").GetString(), step.GetProperty("reloaded").GetString()));
         Assert.StartsWith("conv_", step.GetProperty("conversation").GetString(), StringComparison.Ordinal);
-        Assert.Equal((256, 2), (step.GetProperty("picture").GetInt32(), step.GetProperty("turns").GetInt32()));
+        Assert.Equal((112, 2), (step.GetProperty("picture").GetInt32(), step.GetProperty("turns").GetInt32()));
         Assert.False(step.GetProperty("overflow").GetBoolean());
         Assert.Equal(3, server.Script.Begun.Count);
         Assert.All(server.Script.Begun, turn => Assert.False(turn.Transient));

@@ -110,6 +110,13 @@ public sealed class FetchedPictureTests
         },
         iter: 1000);
 
+    [Fact]
+    public async Task Fetch_OfAHostThatNoDomainNameCanBe_IsRefused()
+    {
+        using var fetcher = new ImageFetcher(new ImageLimits { AllowUrls = true }, new NoEgress());
+        Assert.StartsWith("image_url must ", (await fetcher.FetchAsync("https://\u00ad.x-\ud800/a.png", "image_url", Cancel)).Failure!.Message, StringComparison.Ordinal);
+    }
+
     private static Task Redirect(HttpContext context, string location)
     {
         context.Response.Redirect(location);
