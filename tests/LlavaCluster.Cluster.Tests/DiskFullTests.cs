@@ -32,7 +32,8 @@ public sealed class DiskFullTests : IDisposable
         await using var node = await Node.ServeInShellAsync(Namespace, $"mount -t tmpfs -o size=16m tmpfs '{_data}'", _data, "all", model, Stop);
         await node.KnowsAsync("all", Stop);
         var filler = $"/proc/{node.Id}/root{_data}/filler";
-        var (answer, turn) = (new StreamedAnswer("Tell me everything.", 0.9, "conv_full", image: null), Guid.NewGuid());
+        var (full, next) = (await StreamedAnswer.CreateConversationAsync(node, Stop), await StreamedAnswer.CreateConversationAsync(node, Stop));
+        var (answer, turn) = (new StreamedAnswer("Tell me everything.", 0.9, full, image: null), Guid.NewGuid());
 
         Fill(filler);
         await answer.AskAsync(node, Stop, turn);
@@ -41,13 +42,13 @@ public sealed class DiskFullTests : IDisposable
 
         // Full is full: nothing new is begun, and what was visible is there.
         Top(filler);
-        var refused = new StreamedAnswer("And more?", 0, "conv_new", image: null);
+        var refused = new StreamedAnswer("And more?", 0, next, image: null);
         await refused.AskAsync(node, Stop);
         Assert.Equal(("507", "storage_full"), (refused.ClosedBy, refused.Error));
-        Assert.StartsWith(answer.Text, await StoredAsync(node, "conv_full"), StringComparison.Ordinal);
+        Assert.StartsWith(answer.Text, await StoredAsync(node, full), StringComparison.Ordinal);
 
         File.Delete(filler);
-        var (again, undisturbed) = (new StreamedAnswer("Tell me everything.", 0.9, "conv_full", image: null), new StreamedAnswer("Tell me everything.", 0.9, image: null));
+        var (again, undisturbed) = (new StreamedAnswer("Tell me everything.", 0.9, full, image: null), new StreamedAnswer("Tell me everything.", 0.9, image: null));
         await again.AskAsync(node, Stop, turn);
         await undisturbed.AskAsync(node, Stop);
         Assert.Equal("response.incomplete", again.ClosedBy); // cut at its last token, as it should

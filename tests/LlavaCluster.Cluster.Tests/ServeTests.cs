@@ -25,10 +25,13 @@ public sealed class ServeTests : IDisposable
     [Fact]
     public async Task Serve_KilledInMidAnswer_CompletesItAfterRestartAndTerminatedLetsOneEnd()
     {
-        StreamedAnswer[] answers = [new("What is this?", 0, "conv_greedy"), new("What is this?", 0.9, "conv_seeded")];
+        string[] conversations;
+        StreamedAnswer[] answers;
         await using (var first = await Node.ServeAsync(_data, "all", Model, Stop))
         {
             await first.KnowsAsync("all", Stop);
+            conversations = await Task.WhenAll(StreamedAnswer.CreateConversationAsync(first, Stop), StreamedAnswer.CreateConversationAsync(first, Stop));
+            answers = [new("What is this?", 0, conversations[0]), new("What is this?", 0.9, conversations[1])];
             var asked = answers.Select(answer => answer.AskAsync(first, Stop)).ToArray();
             await Task.WhenAll(answers.Select(answer => answer.ReachesAsync(Early, Stop)));
             await first.KillAsync(Stop);
@@ -40,7 +43,7 @@ public sealed class ServeTests : IDisposable
         await Task.WhenAll(answers.Select(answer => answer.GoOnAsync(second, Stop)));
 
         await AssertUndisturbedAsync(second, answers, ["What is this?", "What is this?"], [0, 0.9]);
-        foreach (var conversation in new[] { "conv_greedy", "conv_seeded" })
+        foreach (var conversation in conversations)
         {
             var items = await second.Http.GetStringAsync($"/v1/conversations/{conversation}/items", Stop);
             Assert.Contains("What is this?", items, StringComparison.Ordinal);

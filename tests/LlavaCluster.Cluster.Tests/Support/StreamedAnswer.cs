@@ -56,6 +56,14 @@ internal sealed class StreamedAnswer
     /// <summary>The error's code, if the answer ended with one.</summary>
     public string? Error { get; private set; }
 
+    /// <summary>A new conversation's id.</summary>
+    public static async Task<string> CreateConversationAsync(Node node, CancellationToken cancellationToken)
+    {
+        using var response = await node.Http.PostAsJsonAsync("/v1/conversations", new JsonObject(), cancellationToken);
+        response.EnsureSuccessStatusCode();
+        return (await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken)).GetProperty("id").GetString()!;
+    }
+
     /// <summary>Asks and reads until the answer is closed or the connection breaks.</summary>
     public async Task AskAsync(Node node, CancellationToken cancellationToken, Guid? turn = null)
     {
