@@ -8,7 +8,7 @@ namespace LlavaCluster.Cluster.Tests;
 public sealed class ServeClusterTests : IDisposable
 {
     private const int Early = 20;
-    private const int Tokens = 300;
+    private const int Tokens = 900;
     private static readonly string[] Front = ["--role", "front"];
     private static readonly string[] Worker = ["--role", "worker", "--model", Goldens.Path("a_llava15"), "--template", "bare"];
 
