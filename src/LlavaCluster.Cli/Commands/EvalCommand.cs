@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using LlavaCluster.Model.Text;
 using LlavaCluster.Model.Weights;
@@ -18,7 +19,7 @@ internal static class EvalCommand
 
     private static Command Scenes()
     {
-        var url = new Option<Uri?>("--url") { Description = "Root of a running server; the examination goes through its API." };
+        var url = new Option<Uri?>("--url") { Description = "Root of a running server; the examination goes through its API.", CustomParser = ParseUrl };
         var model = new Option<string?>("--model") { Description = "A model folder to examine in this process instead." };
         var key = new Option<string?>("--api-key") { Description = "Key for the server." };
         var questions = new Option<int>("--questions") { DefaultValueFactory = _ => SceneQuestionSet.DefaultCount, Description = "A multiple of 20." };
@@ -44,7 +45,7 @@ internal static class EvalCommand
         });
         command.Validators.Add(result =>
         {
-            if (result.GetValue(url) is null == result.GetValue(model) is null)
+            if (result.GetResult(url) is null == result.GetResult(model) is null)
             {
                 result.AddError("Give one of --url and --model.");
             }
@@ -53,6 +54,18 @@ internal static class EvalCommand
             new Request(parsed.GetValue(url), parsed.GetValue(model), parsed.GetValue(key), parsed.GetValue(questions), parsed.GetValue(seed), parsed.GetRequiredValue(artist), parsed.GetValue(concurrency), parsed.GetValue(file)),
             cancellationToken));
         return command;
+    }
+
+    private static Uri? ParseUrl(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps))
+        {
+            return url;
+        }
+
+        result.AddError($"--url must be an http or https URL; was \"{text}\".");
+        return null;
     }
 
     private static async Task<int> RunAsync(Request request, CancellationToken cancellationToken)

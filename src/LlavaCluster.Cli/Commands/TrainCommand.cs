@@ -26,16 +26,17 @@ internal static class TrainCommand
                 result.AddError($"--scale must be greater than 0 and at most 100; was {result.Tokens[0].Value}.");
             }
         });
-        var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale };
+        var from = new Option<string?>("--from") { Description = "A model of the preset to go on from: only the last phase runs, with the weights of the other phases as they are there." };
+        var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale, from };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
-            return RunScenes(new ScenesRecipe().Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), cancellationToken);
+            return RunScenes(new ScenesRecipe().Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), parsed.GetValue(from), cancellationToken);
         });
         return command;
     }
 
-    private static int RunScenes(ScenesRecipe recipe, ArtworkLibrary artwork, string folder, string work, int threads, CancellationToken cancellationToken)
+    private static int RunScenes(ScenesRecipe recipe, ArtworkLibrary artwork, string folder, string work, int threads, string? from, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
@@ -45,7 +46,7 @@ internal static class TrainCommand
         });
         TorchSharp.torch.set_num_threads(1); // a replica is a thread
         _ = MatmulPrecision.TryAllowBFloat16();
-        var complete = new ScenesTraining(recipe, artwork, work, threads, TimeProvider.System).Run(folder, Print, stop.Token);
+        var complete = new ScenesTraining(recipe, artwork, work, threads, TimeProvider.System, from).Run(folder, Print, stop.Token);
         AnsiConsole.WriteLine(complete ? $"Written to {folder}." : $"Stopped; run the same command to go on from {work}.");
         return complete ? 0 : 130;
     }

@@ -19,7 +19,8 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
 /// <param name="replicas">Threads that compute.</param>
-public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time)
+/// <param name="from">A model folder of this preset whose weights the last phase starts from, in place of all phases before it; null to train from nothing.</param>
+public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, string? from = null)
 {
     private const int CorpusScenes = 3000;
     private const string Nothing = "nothing"; // what the teacher says of an empty place
@@ -37,11 +38,18 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         var pieces = SentencePieceTokenizer.Read(tokenizer).Count;
         var config = ScenesRecipe.Config(pieces);
         var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
+        using var start = from is null ? null : CheckpointReader.Open(from);
+        IWeightSource rest = start is null ? new WeightInitializer(config, recipe.Seed, CPU) : new CheckpointCopies(start);
+        if (start is not null)
+        {
+            return LearnTokens(recipe.Instruction, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
+        }
+
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), Any, IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
             && Learn(recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), None, IsProjector)
-            && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, name => IsProjector(name) || IsLanguage(name), Export)
+            && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, IsTaught, Export)
             && Exported();
 
         bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> isFresh, Func<string, bool> trains, Action? saved = null) =>
@@ -55,12 +63,12 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
                 return true;
             }
 
-            using var weights = new CheckpointSource([.. after.Select(File)], new WeightInitializer(config, recipe.Seed, CPU), isFresh);
+            using var weights = new CheckpointSource([.. after.Select(File)], rest, isFresh);
             using var group = new ReplicaGroup<TBatch>(create, weights, replicas, trains);
             return new Phase<TBatch>(group, prepare, phase, time).Run(File(phase), report, saved, cancellationToken);
         }
 
-        void Export() => Write(folder, config, tokenizer);
+        void Export() => Write(folder, config, tokenizer, rest);
 
         bool Exported()
         {
@@ -76,6 +84,8 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     private static bool IsTowerOrHead(string name) => name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("dense_head.", StringComparison.Ordinal);
 
     private static bool IsLanguage(string name) => name.StartsWith("language_model.", StringComparison.Ordinal) || name.StartsWith("lm_head.", StringComparison.Ordinal);
+
+    private static bool IsTaught(string name) => IsProjector(name) || IsLanguage(name);
 
     private static bool IsProjector(string name) => name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
 
@@ -96,6 +106,11 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private string Tokenizer()
     {
+        if (from is not null)
+        {
+            return Path.Combine(from, "tokenizer.model");
+        }
+
         var file = Path.Combine(work, "tokenizer.model");
         if (!System.IO.File.Exists(file))
         {
@@ -107,9 +122,11 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         return file;
     }
 
-    private void Write(string folder, LlavaConfig config, string tokenizer)
+    private void Write(string folder, LlavaConfig config, string tokenizer, IWeightSource rest)
     {
-        using var weights = new CheckpointSource([File(recipe.Instruction), File(recipe.Encoder)], new WeightInitializer(config, recipe.Seed, CPU), None);
+        using var weights = from is null
+            ? new CheckpointSource([File(recipe.Instruction), File(recipe.Encoder)], rest, None)
+            : new CheckpointSource([File(recipe.Instruction)], rest, Any);
         ModelFolderWriter.Write(folder, config, planned => weights.Take(planned.Name, [.. planned.Shape]), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, ConversationTemplate.Bare.Name, pad: true);
     }
 }

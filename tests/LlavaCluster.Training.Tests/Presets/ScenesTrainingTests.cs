@@ -41,6 +41,19 @@ public sealed class ScenesTrainingTests : IDisposable
     }
 
     [Fact]
+    public void Run_FromAModel_TeachesItFurtherAndKeepsItsTower()
+    {
+        var (model, taught) = (Train(), Path.Combine(_folder.FullName, "taught"));
+        Assert.True(new ScenesTraining(Recipe, DrawnArtwork.Library, Work("../more"), 1, TimeProvider.System, model).Run(taught, _ => { }, TestContext.Current.CancellationToken));
+
+        using var before = CheckpointReader.Open(model);
+        using var after = CheckpointReader.Open(taught);
+        var changed = before.Names.Where(name => !Same(before, after, name)).ToList();
+        Assert.NotEmpty(changed);
+        Assert.DoesNotContain(changed, name => name.StartsWith("vision_tower.", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Run_Again_ChangesNothing()
     {
         var first = File.ReadAllBytes(Path.Combine(Train(), "model.safetensors"));
@@ -74,6 +87,12 @@ public sealed class ScenesTrainingTests : IDisposable
         var model = Path.Combine(_folder.FullName, "model");
         Assert.True(new ScenesTraining(Recipe, DrawnArtwork.Library, Work(""), replicas: 2, TimeProvider.System).Run(model, _ => { }, TestContext.Current.CancellationToken));
         return model;
+    }
+
+    private static bool Same(Checkpoint left, Checkpoint right, string name)
+    {
+        var shape = TensorPlan.For(left.Config).Single(planned => planned.Name == name).Shape;
+        return left.Take(name, [.. shape]).allclose(right.Take(name, [.. shape]), rtol: 0, atol: 0);
     }
 
     private IEnumerable<string> Stored(string file)
