@@ -1,5 +1,4 @@
 using System.Numerics;
-using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Kernels;
 
@@ -10,8 +9,6 @@ namespace LlavaCluster.Model.Kernels;
 internal unsafe interface IElement<T>
     where T : unmanaged
 {
-    static abstract ScalarType Type { get; }
-
     /// <summary>2 * Vector&lt;float&gt;.Count elements.</summary>
     static abstract void Load(T* from, out Vector<float> low, out Vector<float> high);
 
@@ -23,8 +20,6 @@ internal unsafe interface IElement<T>
 internal readonly unsafe struct BFloat16Element : IElement<ushort>
 {
     private const int Bits = 16;
-
-    public static ScalarType Type => ScalarType.BFloat16;
 
     public static void Load(ushort* from, out Vector<float> low, out Vector<float> high)
     {
@@ -45,8 +40,6 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
 /// <summary>As it is.</summary>
 internal readonly unsafe struct Float32Element : IElement<float>
 {
-    public static ScalarType Type => ScalarType.Float32;
-
     public static void Load(float* from, out Vector<float> low, out Vector<float> high)
     {
         low = Vector.Load(from);

@@ -27,9 +27,6 @@ public static class PagedDecoder
     {
         (true, ScalarType.BFloat16) => new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens),
         (true, _) => new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens),
-        _ => ForTorch(network, cache),
+        _ => new TorchDecoder(network, cache),
     };
-
-    /// <summary>libtorch's operators, whatever else would fit.</summary>
-    public static IPagedDecoder ForTorch(LlavaNetwork network, KvCache cache) => new TorchDecoder(network, cache);
 }

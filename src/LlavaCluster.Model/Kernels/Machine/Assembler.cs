@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace LlavaCluster.Model.Kernels.Machine;
 
 /// <summary>
-/// Writes x86-64 machine code, in the few forms our kernels need: .NET 10 has no intrinsics for AVX512-BF16 and AVX512-VNNI, which double and quadruple what a core
+/// Writes x86-64 machine code, in the few forms our kernels need: .NET 10 has no intrinsics for AVX512-BF16, which doubles what a core
 /// multiplies. Encodings are those of the Intel SDM, volume 2 (EVEX prefix: section 2.7). Registers 0 to 31 of <c>zmm</c>; every memory operand is
 /// [base + index + displacement].
 /// </summary>
@@ -27,9 +27,6 @@ internal sealed class Assembler
 
     /// <summary>sum[i] += left[2i] * right[2i] + left[2i + 1] * right[2i + 1] for 16 floats and 32 bfloat16 pairs (vdpbf16ps).</summary>
     public void DotBFloat16(int sum, int left, int right) => Evex(Map.Escape0F38, Prefix.RepeatF3, 0x52, sum, left, right);
-
-    /// <summary>sum[i] += four products of unsigned bytes of left with signed bytes of right, for 16 int32 (vpdpbusd).</summary>
-    public void DotBytes(int sum, int left, int right) => Evex(Map.Escape0F38, Prefix.Size, 0x50, sum, left, right);
 
     /// <summary>sum += left * right for 16 floats (vfmadd231ps).</summary>
     public void MultiplyAdd(int sum, int left, int right) => Evex(Map.Escape0F38, Prefix.Size, 0xB8, sum, left, right);

@@ -35,7 +35,7 @@ public sealed class KernelTeamTests
         {
             // Two chunks that wait for each other end only on two threads; each loop finds the helper parked or about to be.
             team.Run(2, (_, _) => both.SignalAndWait(TestContext.Current.CancellationToken));
-            SpinWait.SpinUntil(() => team.IsIdle);
+            Assert.True(SpinWait.SpinUntil(() => team.IsIdle, TimeSpan.FromSeconds(30)));
         }
     }
 
