@@ -35,19 +35,15 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
     public PatchBatch Patches(long first, int count, SceneSplit split = SceneSplit.Training)
     {
         var pixels = new float[count * PixelsPerPicture];
-        var labels = new long[count * Features];
+        var patches = new List<ScenePatch>(count * Features);
         for (var i = 0; i < count; i++)
         {
             var scene = renderer.Render(SceneKey.Create(split, recipe.Seed, EncoderFirst + first + i));
             Normalise(scene, pixels.AsSpan(i * PixelsPerPicture, PixelsPerPicture));
-            var dense = scene.DenseLabels(Grid);
-            for (var k = 0; k < Features; k++)
-            {
-                labels[(i * Features) + k] = dense[k];
-            }
+            patches.AddRange(scene.Patches(Grid));
         }
 
-        return new PatchBatch(count, pixels, labels);
+        return new PatchBatch(count, pixels, [.. patches]);
     }
 
     /// <summary>Token ids of words inside a sentence.</summary>

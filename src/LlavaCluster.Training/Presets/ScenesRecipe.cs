@@ -22,13 +22,16 @@ public sealed record ScenesRecipe
 
     public long ProjectorSteps { get; init; } = 100;
 
-    public long InstructionSteps { get; init; } = 6500;
+    public long InstructionSteps { get; init; } = 8000;
 
     /// <summary>Of the phases that learn from patches, whose labels are dense.</summary>
     public int PicturesPerStep { get; init; } = 32;
 
-    /// <summary>Of the phases that learn from text: a conversation has some ten answers, and many small steps teach so small a model more than few large ones.</summary>
-    public int ConversationsPerStep { get; init; } = 8;
+    /// <summary>Of text alone: many small steps teach so small a model its words sooner than few large ones.</summary>
+    public int DescriptionsPerStep { get; init; } = 8;
+
+    /// <summary>Of the last phase: some ten answers each.</summary>
+    public int ConversationsPerStep { get; init; } = 16;
 
     /// <summary>Share of conversations whose first question comes before the picture; the paper draws it even, but every reader of this model puts the picture first.</summary>
     public double QuestionFirst { get; init; } = 0.1;
@@ -60,13 +63,13 @@ public sealed record ScenesRecipe
 
     public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3 };
 
-    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 1e-3 };
+    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = DescriptionsPerStep, LearningRate = 1e-3 };
 
     public PhaseOptions Alignment => new() { Name = "alignment", Steps = AlignmentSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 
     public PhaseOptions Projector => new() { Name = "projector", Steps = ProjectorSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 
-    public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 1e-3 };
+    public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 5e-4 };
 
     private static long Scaled(long steps, double share) => Math.Max(1, (long)Math.Round(steps * share));
 }

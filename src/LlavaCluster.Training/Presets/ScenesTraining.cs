@@ -45,10 +45,10 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
             return LearnTokens(recipe.Instruction, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
         }
 
-        return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchLabelObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
+        return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), Any, IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
-            && Learn(recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Names(samples), _autocast), None, IsProjector)
+            && Learn(recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Words(samples), _autocast), None, IsProjector)
             && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, IsTaught, Export)
             && Exported();
 
@@ -89,7 +89,9 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private static bool IsProjector(string name) => name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
 
-    private List<IReadOnlyList<int>> Names(SceneSamples samples) => [samples.Words(Nothing), .. artwork.Classes.Items.Select(item => samples.Words(item.Name))];
+    private PatchWords Words(SceneSamples samples) => new(
+        [samples.Words(Nothing), .. artwork.Classes.Items.Select(item => samples.Words(item.Name))],
+        samples.Words("left"), samples.Words("right"), samples.Words("top"), samples.Words("bottom"), samples.Words("smallest"), samples.Words("largest"), samples.Words("object"));
 
     private string File(PhaseOptions phase) => Path.Combine(work, phase.Name + ".safetensors");
 

@@ -9,17 +9,17 @@ public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
-    private static readonly float[] MixWeights = [0.62f, 0.2f, 0.18f]; // conversation, description, reasoning
+    private static readonly float[] MixWeights = [0.66f, 0.2f, 0.14f]; // conversation, description, reasoning
 
-    // Turns of a conversation, by kind: the targets' kinds come most often.
+    // Turns of a conversation, by kind: the harder, the more often.
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
     [
-        (SceneQuestionKind.Presence, 0.22f),
+        (SceneQuestionKind.Presence, 0.14f),
         (SceneQuestionKind.Naming, 0.2f),
-        (SceneQuestionKind.Counting, 0.2f),
-        (SceneQuestionKind.Relation, 0.22f),
-        (SceneQuestionKind.Location, 0.08f),
-        (SceneQuestionKind.Contents, 0.08f),
+        (SceneQuestionKind.Counting, 0.24f),
+        (SceneQuestionKind.Relation, 0.3f),
+        (SceneQuestionKind.Location, 0.06f),
+        (SceneQuestionKind.Contents, 0.06f),
     ];
 
     private static readonly float[] TurnKindWeights = [.. TurnWeights.Select(entry => entry.Weight)];

@@ -3,17 +3,20 @@ namespace LlavaCluster.Training.Scenes;
 /// <summary>A drawn picture with its annotation. Immutable, owned by whoever asked for it.</summary>
 public sealed class Scene
 {
-    /// <summary>Dense label of a cell that no object covers; class c has label c + 1.</summary>
+    /// <summary>Label of a patch that no object covers; class c has label c + 1.</summary>
     public const int BackgroundLabel = 0;
 
-    private readonly short[] _owners; // [size, size]: dense label of the topmost visible object
+    private const int Nobody = 0;
+
+    private readonly short[] _owners; // [size, size]: the topmost visible object's place in the annotation, from 1
+    private readonly SceneClasses _classes;
     private readonly byte[] _pixels;
 
-    internal Scene(SceneKey key, int size, byte[] pixels, short[] owners, int classCount, SceneAnnotation annotation)
+    internal Scene(SceneKey key, int size, byte[] pixels, short[] owners, SceneClasses classes, SceneAnnotation annotation)
     {
         Key = key;
         Size = size;
-        ClassCount = classCount;
+        _classes = classes;
         Annotation = annotation;
         _pixels = pixels;
         _owners = owners;
@@ -24,20 +27,15 @@ public sealed class Scene
     /// <summary>Side in pixels.</summary>
     public int Size { get; }
 
-    public int ClassCount { get; }
-
     public SceneAnnotation Annotation { get; }
 
     /// <summary>RGB, 8 bits each, [size, size, 3] row-major.</summary>
     public ReadOnlySpan<byte> Pixels => _pixels;
 
-    /// <summary>
-    /// What each cell of a grid x grid raster shows, row-major: 0 for background, class index + 1 for the class that covers
-    /// most of the cell's pixels, if it covers at least <paramref name="coverage"/> of the cell.
-    /// </summary>
+    /// <summary>What each cell of a grid x grid raster shows, row-major: the object that covers most of its pixels, if it covers enough of them.</summary>
     /// <param name="grid">Cells per side; must divide <see cref="Size"/>.</param>
     /// <param name="coverage">Least covered share of a cell; the default keeps thin objects such as a bicycle.</param>
-    public short[] DenseLabels(int grid, float coverage = 0.3f)
+    public ScenePatch[] Patches(int grid, float coverage = 0.3f)
     {
         if (grid <= 0 || Size % grid != 0)
         {
@@ -46,31 +44,54 @@ public sealed class Scene
 
         var cell = Size / grid;
         var least = coverage * cell * cell;
-        var labels = new short[grid * grid];
-        Span<int> counts = new int[ClassCount + 1];
-        for (var index = 0; index < labels.Length; index++)
+        var owners = new int[grid * grid];
+        Span<int> counts = stackalloc int[Annotation.Instances.Count + 1];
+        for (var index = 0; index < owners.Length; index++)
         {
-            labels[index] = CellLabel(counts, index / grid * cell, index % grid * cell, cell, least);
+            owners[index] = CellOwner(counts, index / grid * cell, index % grid * cell, cell, least);
         }
 
-        return labels;
+        var middles = Enumerable.Range(1, Annotation.Instances.Count).Select(owner => Middle(owners, owner, grid)).ToHashSet();
+        return [.. owners.Select((owner, index) => Patch(owner, middles.Contains(index)))];
     }
 
-    private short CellLabel(Span<int> counts, int top, int left, int cell, float least)
+    private int CellOwner(Span<int> counts, int top, int left, int cell, float least)
     {
         counts.Clear();
-        var best = BackgroundLabel;
+        var best = Nobody;
         for (var y = top; y < top + cell; y++)
         {
-            foreach (var owner in _owners.AsSpan(y * Size + left, cell))
+            foreach (var owner in _owners.AsSpan((y * Size) + left, cell))
             {
-                if (owner != BackgroundLabel && ++counts[owner] > counts[best])
+                if (owner != Nobody && ++counts[owner] > counts[best])
                 {
                     best = owner;
                 }
             }
         }
 
-        return (short)(counts[best] >= least ? best : BackgroundLabel);
+        return counts[best] >= least ? best : Nobody;
     }
+
+    /// <summary>The owner's cell nearest to the centre of its box; -1 when no cell is its own.</summary>
+    private int Middle(int[] owners, int owner, int grid)
+    {
+        var box = Annotation.Instances[owner - 1].Box;
+        var (column, row) = ((box.CentreX / Size * grid) - 0.5f, (box.CentreY / Size * grid) - 0.5f);
+        return Enumerable.Range(0, owners.Length).Where(index => owners[index] == owner).DefaultIfEmpty(-1)
+            .MinBy(index => Square((index % grid) - column) + Square((index / grid) - row));
+    }
+
+    private ScenePatch Patch(int owner, bool isMiddle)
+    {
+        if (owner == Nobody)
+        {
+            return default;
+        }
+
+        var (category, box) = Annotation.Instances[owner - 1];
+        return new ScenePatch((short)(_classes.IndexOf(category) + 1), box.CentreX / Size, box.CentreY / Size, MathF.Sqrt(box.Area) / Size, isMiddle);
+    }
+
+    private static float Square(float value) => value * value;
 }

@@ -1,7 +1,7 @@
 namespace LlavaCluster.Training.Scenes;
 
 /// <summary>
-/// The picture while it is drawn: RGB floats on the 0-255 scale plus, per pixel, the dense label of the object on top.
+/// The picture while it is drawn: RGB floats on the 0-255 scale plus, per pixel, the object on top.
 /// One per thread, reused from scene to scene; plain arithmetic, so the same key gives the same bytes everywhere.
 /// </summary>
 internal sealed class SceneCanvas
@@ -19,14 +19,14 @@ internal sealed class SceneCanvas
     /// <summary>[size, size, 3], 0 to 255.</summary>
     public float[] Pixels { get; }
 
-    /// <summary>[size, size].</summary>
+    /// <summary>[size, size], objects numbered from 1 in the order of drawing, 0 for none.</summary>
     public short[] Owners { get; }
 
     /// <summary>Where the next object is rasterised before its place is chosen.</summary>
     public Sprite Sprite { get; }
 
-    /// <summary>Puts the sprite with its visible box's corner at (x, y) and marks its visible pixels with the label.</summary>
-    public void Blend(Sprite sprite, int x, int y, short label)
+    /// <summary>Puts the sprite with its visible box's corner at (x, y) and marks its visible pixels as the owner's.</summary>
+    public void Blend(Sprite sprite, int x, int y, short owner)
     {
         var (left, top) = (x - sprite.Visible.X, y - sprite.Visible.Y);
         for (var row = 0; row < sprite.Height; row++)
@@ -47,7 +47,7 @@ internal sealed class SceneCanvas
                     continue;
                 }
 
-                BlendPixel(sprite.Pixels.AsSpan(source, 4), targetY * Size + targetX, label);
+                BlendPixel(sprite.Pixels.AsSpan(source, 4), targetY * Size + targetX, owner);
             }
         }
     }
@@ -64,7 +64,7 @@ internal sealed class SceneCanvas
         return bytes;
     }
 
-    private void BlendPixel(ReadOnlySpan<float> premultiplied, int index, short label)
+    private void BlendPixel(ReadOnlySpan<float> premultiplied, int index, short owner)
     {
         var keep = 1 - premultiplied[3] / 255f;
         for (var channel = 0; channel < 3; channel++)
@@ -75,7 +75,7 @@ internal sealed class SceneCanvas
 
         if (premultiplied[3] >= Artwork.VisibleAlpha)
         {
-            Owners[index] = label;
+            Owners[index] = owner;
         }
     }
 }

@@ -58,8 +58,8 @@ public sealed class SceneRenderer
             var largest = Math.Clamp(LargestByCount[classes.Length - 1], _options.SmallestObject, _options.LargestObject);
             if (TryPlace(canvas, random, _library.Get(artist, classIndex), largest, instances) is { } box)
             {
-                canvas.Blend(canvas.Sprite, box.X, box.Y, (short)(classIndex + 1));
                 instances.Add(new SceneInstance(Classes[classIndex].Name, box));
+                canvas.Blend(canvas.Sprite, box.X, box.Y, (short)instances.Count);
             }
         }
 
@@ -71,7 +71,7 @@ public sealed class SceneRenderer
         var size = _options.Size;
         var captions = SceneCaptions.Write(Classes, instances, size, SceneRandom.For(key, purpose: 2));
         var annotation = new SceneAnnotation(key.ToString(), size, size, instances, captions);
-        return new Scene(key, size, canvas.ToBytes(), (short[])canvas.Owners.Clone(), Classes.Count, annotation);
+        return new Scene(key, size, canvas.ToBytes(), (short[])canvas.Owners.Clone(), Classes, annotation);
     }
 
     /// <summary>One to five objects; in about half of the scenes with several, one class comes two to four times.</summary>

@@ -13,7 +13,7 @@ public sealed class ScenesTrainingTests : IDisposable
 {
     private static readonly ScenesRecipe Recipe = new()
     {
-        EncoderSteps = 2, LanguageSteps = 2, AlignmentSteps = 2, ProjectorSteps = 2, InstructionSteps = 2, PicturesPerStep = 2, ConversationsPerStep = 2,
+        EncoderSteps = 2, LanguageSteps = 2, AlignmentSteps = 2, ProjectorSteps = 2, InstructionSteps = 2, PicturesPerStep = 2, DescriptionsPerStep = 2, ConversationsPerStep = 2,
     };
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llava-scenes-");

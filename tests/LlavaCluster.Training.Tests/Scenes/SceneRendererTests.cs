@@ -5,6 +5,8 @@ namespace LlavaCluster.Training.Tests.Scenes;
 
 public sealed class SceneRendererTests
 {
+    private static short[] Labels(Scene scene, int grid) => [.. scene.Patches(grid, coverage: 0.5f).Select(patch => patch.Label)];
+
     private static SceneKey Key(long index) => SceneKey.Create(SceneSplit.Training, 3, index);
 
     [Fact]
@@ -35,7 +37,7 @@ public sealed class SceneRendererTests
     {
         foreach (var scene in Enumerable.Range(0, 300).Select(index => DrawnArtwork.Renderer.Render(Key(index))))
         {
-            var labels = scene.DenseLabels(scene.Size, coverage: 0.5f);
+            var labels = Labels(scene, scene.Size);
             foreach (var group in scene.Annotation.Instances.GroupBy(instance => instance.Category))
             {
                 // Only a class that is alone, uncovered and covering nothing has pixels that are its own box and no more.
@@ -78,11 +80,11 @@ public sealed class SceneRendererTests
     }
 
     [Fact]
-    public void DenseLabels_OfAGrid_AreTheClassesThatCoverTheCells()
+    public void Patches_OfAGrid_AreTheObjectsThatCoverTheCells()
     {
         var scene = DrawnArtwork.PlainRenderer.Render(Key(11));
-        var pixels = scene.DenseLabels(112, coverage: 0.5f);
-        var cells = scene.DenseLabels(14, coverage: 0.5f);
+        var pixels = Labels(scene, 112);
+        var cells = Labels(scene, 14);
 
         for (var cell = 0; cell < cells.Length; cell++)
         {
@@ -95,9 +97,27 @@ public sealed class SceneRendererTests
     }
 
     [Fact]
-    public void DenseLabels_WhenGridDoesNotDivideTheSize_NamesBoth()
+    public void Patches_OfManyScenes_TellEveryObjectsPlaceAndOneMiddleInsideItsBox()
     {
-        var error = Assert.Throws<ArgumentException>(() => DrawnArtwork.PlainRenderer.Render(Key(0)).DenseLabels(15));
+        foreach (var scene in Enumerable.Range(0, 200).Select(index => DrawnArtwork.Renderer.Render(Key(index))))
+        {
+            var patches = scene.Patches(8);
+            var objects = scene.Annotation.Instances.Select(instance => (
+                Label: (short)(DrawnArtwork.Classes.IndexOf(instance.Category) + 1), X: instance.Box.CentreX / scene.Size, Y: instance.Box.CentreY / scene.Size, Size: MathF.Sqrt(instance.Box.Area) / scene.Size)).ToList();
+            Assert.All(patches.Where(patch => patch.Label != Scene.BackgroundLabel), patch => Assert.Contains((patch.Label, patch.X, patch.Y, patch.Size), objects));
+            Assert.All(patches.Where(patch => patch.Label == Scene.BackgroundLabel), patch => Assert.Equal(default, patch));
+
+            var middles = patches.Index().Where(entry => entry.Item.IsMiddle).ToList();
+            Assert.Equal(scene.Annotation.Instances.Count, middles.Count);
+            Assert.All(middles, entry => Assert.True(
+                MathF.Abs((entry.Index % 8) + 0.5f - (entry.Item.X * 8)) < entry.Item.Size * 8 && MathF.Abs((entry.Index / 8) + 0.5f - (entry.Item.Y * 8)) < entry.Item.Size * 8, $"{scene.Key}: {entry}"));
+        }
+    }
+
+    [Fact]
+    public void Patches_WhenGridDoesNotDivideTheSize_NamesBoth()
+    {
+        var error = Assert.Throws<ArgumentException>(() => DrawnArtwork.PlainRenderer.Render(Key(0)).Patches(15));
 
         Assert.StartsWith("grid must divide the size 112; was 15.", error.Message);
     }

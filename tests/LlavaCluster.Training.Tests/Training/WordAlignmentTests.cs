@@ -9,21 +9,18 @@ namespace LlavaCluster.Training.Tests.Training;
 
 public sealed class WordAlignmentTests
 {
-    private const int Patches = 4;
-    private const int Pixels = 3 * 8 * 8;
-
-    // Background, a name of one token and a name of two.
-    private static readonly IReadOnlyList<IReadOnlyList<int>> Names = [[5], [9], [12, 17]];
+    // Names: background, one token, two tokens.
+    private static readonly PatchWords Words = new([[5], [9], [12, 17]], [20], [21], [22], [23], [24], [25], [26]);
 
     [Fact]
-    public void Loss_AfterTraining_DrawsEveryPatchToItsWordAndChangesOnlyTheProjector()
+    public void Loss_AfterTraining_DrawsEveryPatchToItsWordsAndChangesOnlyTheProjector()
     {
-        using var group = new ReplicaGroup<PatchBatch>(weights => new WordAlignmentObjective(TinyModel.Config, weights, Names, autocast: false),
+        using var group = new ReplicaGroup<PatchBatch>(weights => new WordAlignmentObjective(TinyModel.Config, weights, Words, autocast: false),
             new WeightInitializer(TinyModel.Config, 3, CPU), 1, name => name.StartsWith("multi_modal_projector.", StringComparison.Ordinal));
         using var optimiser = new FusedAdamW([new ParameterGroup(group.Trained, 1e-2, 0)], new AdamWOptions());
         using var scope = NewDisposeScope();
         var before = group.First.Parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value.detach().clone());
-        var batch = Batch();
+        var batch = PatchBatches.Random();
         for (var step = 0; step < 300; step++)
         {
             group.Backward([batch]);
@@ -36,17 +33,11 @@ public sealed class WordAlignmentTests
     }
 
     [Fact]
-    public void Terms_ArePatches() => Assert.Equal(2 * Patches, Terms(Batch()));
+    public void Terms_ArePatches() => Assert.Equal(PatchBatches.Patches, Terms(PatchBatches.Random()));
 
     private static long Terms(PatchBatch batch)
     {
-        using var objective = new WordAlignmentObjective(TinyModel.Config, new WeightInitializer(TinyModel.Config, 3, CPU), Names, autocast: false);
+        using var objective = new WordAlignmentObjective(TinyModel.Config, new WeightInitializer(TinyModel.Config, 3, CPU), Words, autocast: false);
         return objective.Terms(batch);
-    }
-
-    private static PatchBatch Batch()
-    {
-        var random = new Random(1);
-        return new PatchBatch(2, [.. Enumerable.Range(0, 2 * Pixels).Select(_ => random.NextSingle() - 0.5f)], [0, 1, 2, 0, 2, 1, 0, 0]);
     }
 }

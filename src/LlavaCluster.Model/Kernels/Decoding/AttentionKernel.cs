@@ -21,8 +21,8 @@ internal sealed unsafe class AttentionKernel<TElement, T>(int headDim, int share
     /// <param name="queries">[shared, headDim], rotated.</param>
     /// <param name="keys">The layer's cache at this key head, block 0, token 0; likewise <paramref name="values"/>.</param>
     /// <param name="blocks">The sequence's blocks, as many as the context needs.</param>
-    /// <param name="output">[shared, headDim].</param>
-    public void Attend(float* queries, T* keys, T* values, ReadOnlySpan<long> blocks, int context, float* scratch, T* output)
+    /// <returns>[shared, headDim], in the scratch.</returns>
+    public float* Attend(float* queries, T* keys, T* values, ReadOnlySpan<long> blocks, int context, float* scratch)
     {
         var sums = scratch; // [shared, headDim]
         var scores = sums + (shared * headDim); // [shared, context]
@@ -34,7 +34,7 @@ internal sealed unsafe class AttentionKernel<TElement, T>(int headDim, int share
         }
 
         Mix(values, blocks, context, scores, sums);
-        RowKernels<TElement, T>.Store(sums, output, shared * headDim);
+        return sums;
     }
 
     private void Score(float* queries, T* keys, ReadOnlySpan<long> blocks, int context, float* scores)

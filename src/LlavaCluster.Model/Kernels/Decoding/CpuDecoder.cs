@@ -18,34 +18,35 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
 {
     private const int ChunkBytes = 128 << 10; // of weights: fits a core's second-level cache beside the rows
     private const int RowsPerChunk = 8;
+    private const int Caller = 0;
 
     private readonly TextConfig _text;
     private readonly KvCache _cache;
     private readonly KernelTeam _team;
-    private readonly DecoderWeights<T> _weights;
+    private readonly DecoderWeights _weights;
     private readonly RotaryAngles _angles;
     private readonly AttentionKernel<TElement, T> _attention;
-    private readonly DecoderBuffers<T> _buffers;
+    private readonly DecoderBuffers _buffers;
     private readonly List<AttentionTask> _tasks = [];
     private readonly KernelWork _norm, _project, _rotate, _attend, _output, _gate, _down, _head;
     private readonly int _shared, _queryWidth, _keyWidth;
 
     private PagedBatch _batch = null!;
-    private DecoderLayerWeights<T> _layer = null!;
+    private DecoderLayerWeights _layer = null!;
     private nint _normWeight;
     private int _layerIndex;
     private int _sampled;
     private float* _logits;
 
     /// <summary>As <see cref="PagedDecoder.For"/>, which checks that the network fits.</summary>
-    public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens)
+    public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat format)
     {
         (_text, _cache, _team) = (network.Config.Text, cache, team);
         (_shared, _queryWidth, _keyWidth) = (_text.Heads / _text.KvHeads, _text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
-        _weights = new DecoderWeights<T>(network);
+        _weights = new DecoderWeights(network, format, team);
         _angles = new RotaryAngles(_text);
         _attention = new AttentionKernel<TElement, T>(_text.HeadDim, _shared, cache.BlockSize, _keyWidth);
-        _buffers = new DecoderBuffers<T>(_text, mostTokens, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
+        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
         (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
     }
 
@@ -70,13 +71,13 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     {
         for (var row = 0; row < step.Ids.Count; row++)
         {
-            RowKernels<TElement, T>.Load(_weights.Embedding.Row((int)step.Ids[row]), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
+            RowKernels.Load<TElement, T>((T*)_weights.Embedding + (step.Ids[row] * _text.Hidden), _buffers.Hidden + ((nint)row * _text.Hidden), _text.Hidden);
         }
 
         foreach (var part in step.Features)
         {
             var features = (T*)TensorMemory.Address(part.Features) + ((nint)part.First * _text.Hidden);
-            RowKernels<TElement, T>.Load(features, _buffers.Hidden + ((nint)part.Row * _text.Hidden), part.Count * _text.Hidden);
+            RowKernels.Load<TElement, T>(features, _buffers.Hidden + ((nint)part.Row * _text.Hidden), part.Count * _text.Hidden);
         }
     }
 
@@ -102,8 +103,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     {
         for (var i = 0; i < rows.Count; i++)
         {
-            RowKernels<TElement, T>.RmsNorm(
-                _buffers.Hidden + ((nint)rows[i] * _text.Hidden), (float*)_weights.FinalNorm, _buffers.Sampled + ((nint)i * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
+            NormRow((int)rows[i], _weights.FinalNorm, _weights.Head.Kernel, _buffers.Sampled, i, Caller);
         }
 
         fixed (float* target = logits)
@@ -124,8 +124,15 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     {
         for (var row = chunk * RowsPerChunk; row < Math.Min(Tokens, (chunk + 1) * RowsPerChunk); row++)
         {
-            RowKernels<TElement, T>.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)_normWeight, _buffers.Normed + ((nint)row * _text.Hidden), _text.Hidden, (float)_text.RmsNormEpsilon);
+            NormRow(row, _normWeight, _layer.Query.Kernel, _buffers.Normed, row, thread);
         }
+    }
+
+    private void NormRow(int row, nint weight, IProductKernel kernel, byte* to, int toRow, int thread)
+    {
+        var normed = _buffers.Scratch(thread);
+        RowKernels.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)weight, normed, _text.Hidden, (float)_text.RmsNormEpsilon);
+        kernel.Store(normed, to + ((nint)toRow * kernel.RowBytes), 0, _text.Hidden);
     }
 
     private void Project(int chunk, int thread)
@@ -156,8 +163,8 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
             RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
             var key = _buffers.Keys + ((nint)row * _keyWidth);
             RotateHeads(key, _text.KvHeads, positions[row]);
-            RowKernels<TElement, T>.Store(key, keys + ((nint)slots[row] * _keyWidth), _keyWidth);
-            RowKernels<TElement, T>.Store(_buffers.Values + ((nint)row * _keyWidth), values + ((nint)slots[row] * _keyWidth), _keyWidth);
+            RowKernels.Store<TElement, T>(key, keys + ((nint)slots[row] * _keyWidth), _keyWidth);
+            RowKernels.Store<TElement, T>(_buffers.Values + ((nint)row * _keyWidth), values + ((nint)slots[row] * _keyWidth), _keyWidth);
         }
     }
 
@@ -165,7 +172,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     {
         for (var head = 0; head < count; head++)
         {
-            RowKernels<TElement, T>.Rotate(heads + (head * _text.HeadDim), _angles.Cosines(position), _angles.Sines(position), _text.HeadDim);
+            RowKernels.Rotate(heads + (head * _text.HeadDim), _angles.Cosines(position), _angles.Sines(position), _text.HeadDim);
         }
     }
 
@@ -176,12 +183,14 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var blocks = CollectionsMarshal.AsSpan(_batch.Blocks).Slice(span.FirstBlock, span.Blocks);
         var keys = (T*)_cache.KeyAddress(_layerIndex);
         var values = (T*)_cache.ValueAddress(_layerIndex);
+        var kernel = _layer.Output.Kernel;
         var head = (nint)task.KeyHead * _text.HeadDim;
         for (var row = task.FirstRow; row < task.FirstRow + task.Rows; row++)
         {
             var context = span.Context - span.Count + (row - span.Row) + 1;
-            var queries = ((nint)row * _queryWidth) + (head * _shared);
-            _attention.Attend(_buffers.Queries + queries, keys + head, values + head, blocks, context, _buffers.Scratch(thread), _buffers.Attended + queries);
+            var queries = _buffers.Queries + ((nint)row * _queryWidth) + (head * _shared);
+            var attended = _attention.Attend(queries, keys + head, values + head, blocks, context, _buffers.Scratch(thread));
+            kernel.Store(attended, _buffers.Attended + ((nint)row * kernel.RowBytes), (int)head * _shared, _shared * _text.HeadDim);
         }
     }
 
@@ -192,12 +201,13 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var (first, count) = Part(_layer.Gate, chunk);
         var gate = _buffers.Scratch(thread);
         var up = gate + ((nint)Tokens * count);
-        var kernel = ProductKernel.For<TElement, T>(_text.Hidden);
-        kernel.Multiply(_buffers.Normed, Tokens, _layer.Gate.Row(first), count, gate, count, add: false);
-        kernel.Multiply(_buffers.Normed, Tokens, _layer.Up.Row(first), count, up, count, add: false);
+        var down = _layer.Down.Kernel;
+        _layer.Gate.Kernel.Multiply(_buffers.Normed, Tokens, _layer.Gate.Row(first), count, gate, count, add: false);
+        _layer.Up.Kernel.Multiply(_buffers.Normed, Tokens, _layer.Up.Row(first), count, up, count, add: false);
         for (var row = 0; row < Tokens; row++)
         {
-            RowKernels<TElement, T>.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), _buffers.Inner + ((nint)row * _text.Intermediate) + first, count);
+            RowKernels.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), count);
+            down.Store(gate + ((nint)row * count), _buffers.Inner + ((nint)row * down.RowBytes), first, count);
         }
     }
 
@@ -206,21 +216,21 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private void Head(int chunk, int thread)
     {
         var (first, count) = Part(_weights.Head, chunk);
-        ProductKernel.For<TElement, T>(_text.Hidden).Multiply(_buffers.Sampled, _sampled, _weights.Head.Row(first), count, _logits + first, _text.VocabSize, add: false);
+        _weights.Head.Kernel.Multiply(_buffers.Sampled, _sampled, _weights.Head.Row(first), count, _logits + first, _text.VocabSize, add: false);
     }
 
-    private void Multiply(Matrix<T> matrix, int chunk, T* x, float* y, nint stride, bool add)
+    private void Multiply(Matrix matrix, int chunk, byte* x, float* y, nint stride, bool add)
     {
         var (first, count) = Part(matrix, chunk);
-        ProductKernel.For<TElement, T>(matrix.Inputs).Multiply(x, Tokens, matrix.Row(first), count, y + first, stride, add);
+        matrix.Kernel.Multiply(x, Tokens, matrix.Row(first), count, y + first, stride, add);
     }
 
-    private static int OutputsPerChunk(Matrix<T> matrix) =>
-        Math.Max(ChunkBytes / (matrix.Inputs * sizeof(T)) / ProductKernel.InputMultiple, 1) * ProductKernel.InputMultiple;
+    private static int OutputsPerChunk(Matrix matrix) =>
+        Math.Max(ChunkBytes / matrix.Kernel.OutputBytes / ProductKernel.InputMultiple, 1) * ProductKernel.InputMultiple;
 
-    private static int Chunks(Matrix<T> matrix) => (matrix.Outputs + OutputsPerChunk(matrix) - 1) / OutputsPerChunk(matrix);
+    private static int Chunks(Matrix matrix) => (matrix.Outputs + OutputsPerChunk(matrix) - 1) / OutputsPerChunk(matrix);
 
-    private static (int First, int Count) Part(Matrix<T> matrix, int chunk)
+    private static (int First, int Count) Part(Matrix matrix, int chunk)
     {
         var first = chunk * OutputsPerChunk(matrix);
         return (first, Math.Min(OutputsPerChunk(matrix), matrix.Outputs - first));

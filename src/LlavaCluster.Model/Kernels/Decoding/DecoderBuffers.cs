@@ -1,33 +1,36 @@
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Products;
 
 namespace LlavaCluster.Model.Kernels.Decoding;
 
 /// <summary>What a step needs between its loops, for the largest batch; memory that a smaller batch does not touch is not resident.</summary>
-internal sealed unsafe class DecoderBuffers<T> : IDisposable
-    where T : unmanaged
+internal sealed unsafe class DecoderBuffers : IDisposable
 {
     private const int GateAndUp = 2;
     private const int MostOutputsPerChunk = 4096;
 
     private readonly NativeBuffer<float> _hidden, _queries, _keys, _values;
-    private readonly NativeBuffer<T> _normed, _attended, _inner, _sampled;
+    private readonly NativeBuffer<byte> _normed, _attended, _inner, _sampled;
     private readonly NativeBuffer<float>[] _scratch;
     private readonly int _mostTokens;
 
+    /// <param name="format">Of the matrices: rows that are multiplied with them lie as their kernels want.</param>
     /// <param name="attentionScratch">Floats that one thread's attention takes.</param>
-    public DecoderBuffers(TextConfig text, int mostTokens, int threads, long attentionScratch)
+    public DecoderBuffers(TextConfig text, WeightFormat format, int mostTokens, int threads, long attentionScratch)
     {
         long tokens = _mostTokens = mostTokens;
         _hidden = new(tokens * text.Hidden);
         _queries = new(tokens * text.Heads * text.HeadDim);
         _keys = new(tokens * text.KvHeads * text.HeadDim);
         _values = new(tokens * text.KvHeads * text.HeadDim);
-        _normed = new(tokens * text.Hidden);
-        _attended = new(tokens * text.Heads * text.HeadDim);
-        _inner = new(tokens * text.Intermediate);
-        _sampled = new(tokens * text.Hidden);
+        _normed = new(tokens * RowBytes(text.Hidden));
+        _attended = new(tokens * RowBytes(text.Heads * text.HeadDim));
+        _inner = new(tokens * RowBytes(text.Intermediate));
+        _sampled = new(tokens * RowBytes(text.Hidden));
         var gate = tokens * GateAndUp * Math.Min(MostOutputsPerChunk, text.Intermediate);
-        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer<float>(Math.Max(gate, attentionScratch)))];
+        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer<float>(Math.Max(text.Hidden, Math.Max(gate, attentionScratch))))];
+
+        int RowBytes(int inputs) => ProductKernel.For(format, inputs).RowBytes;
     }
 
     /// <summary>The residual stream, [tokens, hidden].</summary>
@@ -39,15 +42,15 @@ internal sealed unsafe class DecoderBuffers<T> : IDisposable
 
     public float* Values => _values.Pointer;
 
-    public T* Normed => _normed.Pointer;
+    public byte* Normed => _normed.Pointer;
 
-    public T* Attended => _attended.Pointer;
+    public byte* Attended => _attended.Pointer;
 
     /// <summary>silu(gate) * up, [tokens, intermediate].</summary>
-    public T* Inner => _inner.Pointer;
+    public byte* Inner => _inner.Pointer;
 
     /// <summary>Normed rows whose logits are asked for.</summary>
-    public T* Sampled => _sampled.Pointer;
+    public byte* Sampled => _sampled.Pointer;
 
     public float* Scratch(int thread) => _scratch[thread].Pointer;
 

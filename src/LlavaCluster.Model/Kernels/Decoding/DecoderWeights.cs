@@ -1,3 +1,5 @@
+using LlavaCluster.Model.Kernels.Products;
+using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,64 +7,103 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Model.Kernels.Decoding;
 
 /// <summary>
-/// A language model's weights as the kernels read them: matrices where they lie (the mapped file), norms widened to float32. The network must outlive this.
+/// A language model's weights as the kernels read them: matrices where they lie (the mapped file) or packed into memory of our own, norms widened to float32. The network
+/// must outlive this.
 /// </summary>
-internal sealed unsafe class DecoderWeights<T> : IDisposable
-    where T : unmanaged
+internal sealed unsafe class DecoderWeights : IDisposable
 {
-    private readonly List<NativeBuffer<float>> _norms = [];
+    private readonly List<IDisposable> _buffers = [];
     private readonly Dictionary<string, Tensor> _tensors;
+    private readonly WeightFormat _format;
+    private readonly KernelTeam _team;
 
-    public DecoderWeights(LlavaNetwork network)
+    /// <param name="network">On the CPU, in bfloat16 or float32.</param>
+    /// <param name="format">The network's own, or one of integers.</param>
+    /// <param name="team">Packs.</param>
+    public DecoderWeights(LlavaNetwork network, WeightFormat format, KernelTeam team)
     {
+        (_format, _team) = (format, team);
         _tensors = network.named_parameters().ToDictionary(entry => entry.name, entry => (Tensor)entry.parameter, StringComparer.Ordinal);
         var text = network.Config.Text;
-        Embedding = Matrix("language_model.embed_tokens.weight");
-        Head = text.TieWordEmbeddings ? Embedding : Matrix("lm_head.weight");
+        const string embedding = "language_model.embed_tokens.weight";
+        Embedding = (nint)TensorMemory.Address(_tensors[embedding]);
+        Head = Matrix(text.TieWordEmbeddings ? embedding : "lm_head.weight");
         FinalNorm = Norm("language_model.norm.weight");
         Layers = [.. Enumerable.Range(0, text.Layers).Select(layer => Layer($"language_model.layers.{layer}."))];
     }
 
-    public Matrix<T> Embedding { get; }
+    /// <summary>[vocab, hidden] in the network's type.</summary>
+    public nint Embedding { get; }
 
-    public Matrix<T> Head { get; }
+    public Matrix Head { get; }
 
     public nint FinalNorm { get; }
 
-    public IReadOnlyList<DecoderLayerWeights<T>> Layers { get; }
+    public IReadOnlyList<DecoderLayerWeights> Layers { get; }
 
-    public void Dispose() => _norms.ForEach(norm => norm.Dispose());
+    public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());
 
-    private DecoderLayerWeights<T> Layer(string prefix) => new(
+    private DecoderLayerWeights Layer(string prefix) => new(
         Norm(prefix + "input_layernorm.weight"), Matrix(prefix + "self_attn.q_proj.weight"), Matrix(prefix + "self_attn.k_proj.weight"), Matrix(prefix + "self_attn.v_proj.weight"),
         Matrix(prefix + "self_attn.o_proj.weight"), Norm(prefix + "post_attention_layernorm.weight"), Matrix(prefix + "mlp.gate_proj.weight"), Matrix(prefix + "mlp.up_proj.weight"),
         Matrix(prefix + "mlp.down_proj.weight"));
 
-    private Matrix<T> Matrix(string name)
+    private Matrix Matrix(string name)
     {
         var tensor = _tensors[name];
-        return new((nint)TensorMemory.Address(tensor), (int)tensor.shape[0], (int)tensor.shape[1]);
+        var kernel = ProductKernel.For(_format, (int)tensor.shape[1]);
+        var address = _format is WeightFormat.Q8 or WeightFormat.Q4 ? Pack(tensor, kernel) : (nint)TensorMemory.Address(tensor);
+        return new(address, (int)tensor.shape[0], kernel);
+    }
+
+    // A block of outputs at a time, so that only a few rows exist in float32.
+    private nint Pack(Tensor tensor, IProductKernel kernel)
+    {
+        const int rows = ProductKernel.OutputMultiple;
+        var (source, inputs, isHalf) = ((nint)TensorMemory.Address(tensor), kernel.Inputs, tensor.dtype == ScalarType.BFloat16);
+        var layout = new IntegerLayout(_format, inputs);
+        var blocks = (int)tensor.shape[0] / rows;
+        var packed = new NativeBuffer<byte>((long)blocks * layout.BlockBytes);
+        _buffers.Add(packed);
+        _team.Run(blocks, (block, _) =>
+        {
+            var wide = new float[rows * inputs];
+            fixed (float* values = wide)
+            {
+                var first = (long)block * rows * inputs;
+                if (isHalf)
+                {
+                    RowKernels.Load<BFloat16Element, ushort>((ushort*)source + first, values, wide.Length);
+                }
+                else
+                {
+                    RowKernels.Load<Float32Element, float>((float*)source + first, values, wide.Length);
+                }
+            }
+
+            IntegerPacking.Pack(layout, wide, rows, packed.Pointer + ((nint)block * layout.BlockBytes));
+        });
+        return (nint)packed.Pointer;
     }
 
     private nint Norm(string name)
     {
         using var wide = _tensors[name].to(ScalarType.Float32);
         var norm = new NativeBuffer<float>(wide.numel());
-        _norms.Add(norm);
+        _buffers.Add(norm);
         var source = (float*)TensorMemory.Address(wide);
         new ReadOnlySpan<float>(source, (int)norm.Count).CopyTo(new Span<float>(norm.Pointer, (int)norm.Count));
         return (nint)norm.Pointer;
     }
 }
 
-/// <summary>[Outputs, Inputs], row by row, in memory that belongs to a tensor.</summary>
-internal readonly unsafe record struct Matrix<T>(nint Address, int Outputs, int Inputs)
-    where T : unmanaged
+/// <summary>[Outputs, kernel's inputs] in the kernel's format, in memory that belongs to others.</summary>
+internal readonly unsafe record struct Matrix(nint Address, int Outputs, IProductKernel Kernel)
 {
-    public T* Row(int output) => (T*)Address + ((nint)output * Inputs);
+    /// <param name="output">A multiple of <see cref="ProductKernel.OutputMultiple"/>.</param>
+    public byte* Row(int output) => (byte*)Address + ((nint)output * Kernel.OutputBytes);
 }
 
 /// <summary>One decoder layer; the norms are float32.</summary>
-internal sealed record DecoderLayerWeights<T>(
-    nint AttentionNorm, Matrix<T> Query, Matrix<T> Key, Matrix<T> Value, Matrix<T> Output, nint MlpNorm, Matrix<T> Gate, Matrix<T> Up, Matrix<T> Down)
-    where T : unmanaged;
+internal sealed record DecoderLayerWeights(
+    nint AttentionNorm, Matrix Query, Matrix Key, Matrix Value, Matrix Output, nint MlpNorm, Matrix Gate, Matrix Up, Matrix Down);

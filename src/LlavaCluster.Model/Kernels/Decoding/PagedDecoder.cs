@@ -23,10 +23,13 @@ public static class PagedDecoder
     /// <param name="network">It and the cache must outlive the decoder.</param>
     /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
     /// <param name="mostTokens">Of one step.</param>
-    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens) => (FitsCpu(network), network.Dtype) switch
+    /// <param name="weights">What to make of the matrices; null leaves them as they are.</param>
+    /// <exception cref="NotSupportedException">Integer weights for a network that our kernels do not take.</exception>
+    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null) => (FitsCpu(network), network.Dtype) switch
     {
-        (true, ScalarType.BFloat16) => new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens),
-        (true, _) => new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens),
+        (true, ScalarType.BFloat16) => new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens, weights ?? WeightFormat.BFloat16),
+        (true, _) => new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens, weights ?? WeightFormat.Float32),
+        _ when weights is WeightFormat.Q8 or WeightFormat.Q4 => throw new NotSupportedException($"{weights} weights need a CPU and axes that are multiples of {ProductKernel.InputMultiple}; this model has others."),
         _ => new TorchDecoder(network, cache),
     };
 }

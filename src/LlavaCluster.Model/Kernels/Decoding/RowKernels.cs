@@ -2,13 +2,11 @@ using System.Numerics;
 
 namespace LlavaCluster.Model.Kernels.Decoding;
 
-/// <summary>What happens to rows between matrix products, with any processor's vectors. Lengths are multiples of <see cref="Products.ProductKernel.InputMultiple"/>.</summary>
-internal static unsafe class RowKernels<TElement, T>
-    where TElement : struct, IElement<T>
-    where T : unmanaged
+/// <summary>What happens to rows between matrix products, in float32 with any processor's vectors. Lengths are multiples of <see cref="Products.ProductKernel.InputMultiple"/>.</summary>
+internal static unsafe class RowKernels
 {
     /// <summary>y = x / rms(x) * weight: LlamaRMSNorm without the rounding between its two products.</summary>
-    public static void RmsNorm(float* x, float* weight, T* y, int count, float epsilon)
+    public static void RmsNorm(float* x, float* weight, float* y, int count, float epsilon)
     {
         var squares = Vector<float>.Zero;
         for (var i = 0; i < count; i += Vector<float>.Count)
@@ -18,20 +16,18 @@ internal static unsafe class RowKernels<TElement, T>
         }
 
         var scale = new Vector<float>(1 / MathF.Sqrt((Vector.Sum(squares) / count) + epsilon));
-        for (var i = 0; i < count; i += 2 * Vector<float>.Count)
+        for (var i = 0; i < count; i += Vector<float>.Count)
         {
-            var half = i + Vector<float>.Count;
-            TElement.Store(y + i, Vector.Load(x + i) * scale * Vector.Load(weight + i), Vector.Load(x + half) * scale * Vector.Load(weight + half));
+            (Vector.Load(x + i) * scale * Vector.Load(weight + i)).Store(y + i);
         }
     }
 
-    /// <summary>y = silu(gate) * up.</summary>
-    public static void SwiGlu(float* gate, float* up, T* y, int count)
+    /// <summary>gate = silu(gate) * up.</summary>
+    public static void SwiGlu(float* gate, float* up, int count)
     {
-        for (var i = 0; i < count; i += 2 * Vector<float>.Count)
+        for (var i = 0; i < count; i += Vector<float>.Count)
         {
-            var half = i + Vector<float>.Count;
-            TElement.Store(y + i, Silu(Vector.Load(gate + i)) * Vector.Load(up + i), Silu(Vector.Load(gate + half)) * Vector.Load(up + half));
+            (Silu(Vector.Load(gate + i)) * Vector.Load(up + i)).Store(gate + i);
         }
     }
 
@@ -48,7 +44,9 @@ internal static unsafe class RowKernels<TElement, T>
         }
     }
 
-    public static void Store(float* x, T* y, int count)
+    public static void Store<TElement, T>(float* x, T* y, int count)
+        where TElement : struct, IElement<T>
+        where T : unmanaged
     {
         for (var i = 0; i < count; i += 2 * Vector<float>.Count)
         {
@@ -56,7 +54,9 @@ internal static unsafe class RowKernels<TElement, T>
         }
     }
 
-    public static void Load(T* x, float* y, int count)
+    public static void Load<TElement, T>(T* x, float* y, int count)
+        where TElement : struct, IElement<T>
+        where T : unmanaged
     {
         for (var i = 0; i < count; i += 2 * Vector<float>.Count)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Machine;
 
 namespace LlavaCluster.Model.Kernels.Products;
@@ -15,7 +16,8 @@ namespace LlavaCluster.Model.Kernels.Products;
 ///   m5      20 21 22 23
 /// </code>
 /// </summary>
-internal sealed unsafe class DotTileKernel<T> : IProductKernel<T>, IDisposable
+internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDisposable
+    where TElement : struct, IElement<T>
     where T : unmanaged
 {
     private const int MostRows = 6;
@@ -26,30 +28,34 @@ internal sealed unsafe class DotTileKernel<T> : IProductKernel<T>, IDisposable
     private const int FirstWeight = 24;
     private const int Row = 31;
 
-    private readonly int _inputs;
     private readonly MachineCode[] _tiles;
 
     /// <exception cref="System.ComponentModel.Win32Exception">No executable memory is to be had.</exception>
     public DotTileKernel(int inputs)
     {
-        _inputs = inputs;
+        Inputs = inputs;
         _tiles = [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, inputs * sizeof(T))))];
     }
 
-    /// <summary>T is float, or ushort for bfloat16.</summary>
-    public static bool IsSupported => typeof(T) == typeof(float) ? Processor.HasWideVectors : typeof(T) == typeof(ushort) && Processor.HasBFloat16;
+    public int Inputs { get; }
 
-    public void Multiply(T* x, int rows, T* weights, int outputs, float* y, nint stride, bool add)
+    public int RowBytes => Inputs * sizeof(T);
+
+    public int OutputBytes => Inputs * sizeof(T);
+
+    public void Store(float* values, byte* row, int first, int count) => RowKernels.Store<TElement, T>(values, (T*)row + first, count);
+
+    public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
     {
         var scratch = stackalloc byte[(Groups * MostRows * TileOutputs * VectorBytes) + VectorBytes];
         var sums = (float*)(((nint)scratch + VectorBytes - 1) & -VectorBytes);
         for (var row = 0; row < rows; row += MostRows)
         {
             var count = Math.Min(MostRows, rows - row);
-            var tile = (delegate* unmanaged<T*, T*, float*, nint, void>)_tiles[count - 1].Address;
+            var tile = (delegate* unmanaged<byte*, byte*, float*, nint, void>)_tiles[count - 1].Address;
             for (var output = 0; output < outputs; output += ProductKernel.OutputMultiple)
             {
-                tile(x + ((nint)row * _inputs), weights + ((nint)output * _inputs), sums, Groups);
+                tile(x + ((nint)row * RowBytes), weights + ((nint)output * OutputBytes), sums, Groups);
                 for (var m = 0; m < count; m++)
                 {
                     var target = y + ((row + m) * stride) + output;

@@ -1,20 +1,29 @@
 using System.Numerics;
+using LlavaCluster.Model.Kernels.Decoding;
 
 namespace LlavaCluster.Model.Kernels.Products;
 
 /// <summary>Any processor, with the widest vectors .NET has for it.</summary>
-internal sealed unsafe class PortableKernel<TElement, T>(int inputs) : IProductKernel<T>
+internal sealed unsafe class PortableKernel<TElement, T>(int inputs) : IProductKernel
     where TElement : struct, IElement<T>
     where T : unmanaged
 {
-    public void Multiply(T* x, int rows, T* weights, int outputs, float* y, nint stride, bool add)
+    public int Inputs => inputs;
+
+    public int RowBytes => inputs * sizeof(T);
+
+    public int OutputBytes => inputs * sizeof(T);
+
+    public void Store(float* values, byte* row, int first, int count) => RowKernels.Store<TElement, T>(values, (T*)row + first, count);
+
+    public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
     {
         for (var output = 0; output < outputs; output++)
         {
             for (var row = 0; row < rows; row++)
             {
                 var target = y + (row * stride) + output;
-                var product = Dot(x + ((nint)row * inputs), weights + ((nint)output * inputs));
+                var product = Dot((T*)x + ((nint)row * inputs), (T*)weights + ((nint)output * inputs));
                 *target = add ? product + *target : product;
             }
         }

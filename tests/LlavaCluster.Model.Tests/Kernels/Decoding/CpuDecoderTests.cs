@@ -1,6 +1,7 @@
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Language;
 using LlavaCluster.Model.Layers;
@@ -35,12 +36,12 @@ public abstract class CpuDecoderTests : IDisposable
     private readonly double _tolerance;
 
     /// <param name="tolerance">Deviation of the error, as a share of the logits' deviation.</param>
-    protected CpuDecoderTests(ScalarType type, double tolerance)
+    protected CpuDecoderTests(ScalarType type, double tolerance, WeightFormat? weights = null)
     {
         _tolerance = tolerance;
         _network = new LlavaNetwork(Config, new Rounded(new RandomWeights(4), type), type, CPU);
         _cache = new KvCache(Config.Text, 64, BlockSize, type, CPU);
-        _decoder = PagedDecoder.For(_network, _cache, _team, mostTokens: 64);
+        _decoder = PagedDecoder.For(_network, _cache, _team, mostTokens: 64, weights);
     }
 
     public void Dispose()
@@ -204,3 +205,7 @@ public abstract class CpuDecoderTests : IDisposable
 public sealed class BFloat16DecoderTests() : CpuDecoderTests(ScalarType.BFloat16, 0.02);
 
 public sealed class Float32DecoderTests() : CpuDecoderTests(ScalarType.Float32, 2e-6);
+
+public sealed class Q8DecoderTests() : CpuDecoderTests(ScalarType.BFloat16, 0.04, WeightFormat.Q8);
+
+public sealed class Q4DecoderTests() : CpuDecoderTests(ScalarType.Float32, 0.3, WeightFormat.Q4);

@@ -1,5 +1,4 @@
 using CsCheck;
-using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Products;
 
 namespace LlavaCluster.Model.Tests.Kernels.Products;
@@ -9,17 +8,17 @@ public sealed class ProductKernelTests
     private static readonly Gen<ProductShape> Shapes =
         from rows in Gen.Int[1, 14]
         from inputs in Gen.Int[1, 9]
-        from outputs in Gen.Int[1, 4]
+        from outputs in Gen.Int[1, 5]
         from seed in Gen.Int
         select new ProductShape(rows, inputs * ProductKernel.InputMultiple, outputs * ProductKernel.OutputMultiple, seed);
 
-    public static TheoryData<string, string> Kernels => new MatrixTheoryData<string, string>(["bfloat16", "float32"], ["portable", "machine code"]);
+    public static TheoryData<WeightFormat, bool> Kernels => new MatrixTheoryData<WeightFormat, bool>(Enum.GetValues<WeightFormat>(), [false, true]);
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Multiply_OfAnyShape_EqualsTheSumInDouble(string type, string kernel) => Shapes.Sample(shape =>
+    public void Multiply_OfAnyShape_EqualsTheSumInDoubleOfWhatTheFormatHolds(WeightFormat format, bool machine) => Shapes.Sample(shape =>
     {
-        using var problem = Create(type, kernel, shape);
+        using var problem = Create(format, machine, shape);
 
         // A float32 sum of n products is off by at most about n roundings of the sum of magnitudes.
         return problem.Run(shape.Rows, 0, add: false).Zip(problem.Expected()).All(pair => Math.Abs(pair.First - pair.Second) <= 1e-6 * shape.Inputs);
@@ -27,9 +26,9 @@ public sealed class ProductKernelTests
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Multiply_OfARowAlone_IsBitEqualToTheRowInABatch(string type, string kernel) => Shapes.Sample(shape =>
+    public void Multiply_OfARowAlone_IsBitEqualToTheRowInABatch(WeightFormat format, bool machine) => Shapes.Sample(shape =>
     {
-        using var problem = Create(type, kernel, shape);
+        using var problem = Create(format, machine, shape);
         var together = problem.Run(shape.Rows, 0, add: false);
 
         return Enumerable.Range(0, shape.Rows).All(row =>
@@ -38,28 +37,33 @@ public sealed class ProductKernelTests
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Multiply_ThatAdds_LeavesTheSum(string type, string kernel)
+    public void Multiply_ThatAdds_LeavesTheSum(WeightFormat format, bool machine)
     {
-        using var problem = Create(type, kernel, new ProductShape(7, 64, 32, 3));
+        using var problem = Create(format, machine, new ProductShape(7, 64, 48, 3));
         var product = problem.Run(7, 0, add: false);
 
         var added = problem.Run(7, 0, add: true);
 
-        Assert.All(product.Zip(added), pair => Assert.Equal(pair.First + IProductProblem.Before, pair.Second));
+        Assert.All(product.Zip(added), pair => Assert.Equal(pair.First + ProductProblem.Before, pair.Second));
     }
 
-    private static IProductProblem Create(string type, string kernel, ProductShape shape) => (type, kernel) switch
+    // The steps of 8 and 4 bits over -1 to 1, and of 8 bits for x; errors are independent, so that they add up as roots.
+    [Theory]
+    [InlineData(WeightFormat.BFloat16, 0.004)]
+    [InlineData(WeightFormat.Q8, 0.01)]
+    [InlineData(WeightFormat.Q4, 0.1)]
+    public void Multiply_OfARoundedFormat_IsNearTheExactProduct(WeightFormat format, double share)
     {
-        ("bfloat16", "portable") => new ProductProblem<BFloat16Element, ushort>(new PortableKernel<BFloat16Element, ushort>(shape.Inputs), shape),
-        ("float32", "portable") => new ProductProblem<Float32Element, float>(new PortableKernel<Float32Element, float>(shape.Inputs), shape),
-        ("bfloat16", _) => new ProductProblem<BFloat16Element, ushort>(MachineCode<ushort>(shape.Inputs), shape),
-        _ => new ProductProblem<Float32Element, float>(MachineCode<float>(shape.Inputs), shape),
-    };
+        using var problem = Create(format, machine: false, new ProductShape(4, 256, 64, 5));
+        var exact = problem.Exact();
+        var error = problem.Run(4, 0, add: false).Zip(exact).Select(pair => Math.Pow(pair.First - pair.Second, 2)).Average();
 
-    private static DotTileKernel<T> MachineCode<T>(int inputs)
-        where T : unmanaged
+        Assert.InRange(Math.Sqrt(error / exact.Select(value => value * value).Average()), 0, share);
+    }
+
+    private static ProductProblem Create(WeightFormat format, bool machine, ProductShape shape)
     {
-        Assert.SkipUnless(DotTileKernel<T>.IsSupported, $"This processor lacks the instructions for {typeof(T).Name}.");
-        return new DotTileKernel<T>(inputs);
+        Assert.SkipWhen(machine && !ProductKernel.HasMachine(format), $"This processor lacks the instructions for {format}.");
+        return new ProductProblem(format, machine ? ProductKernel.Machine(format, shape.Inputs) : ProductKernel.Portable(format, shape.Inputs), shape);
     }
 }

@@ -4,40 +4,150 @@ using LlavaCluster.Model.Kernels.Products;
 
 namespace LlavaCluster.Model.Tests.Kernels.Products;
 
-internal readonly record struct ProductShape(int Rows, int Inputs, int Outputs, int Seed);
+public readonly record struct ProductShape(int Rows, int Inputs, int Outputs, int Seed);
 
-/// <summary>Random operands for a kernel, whatever its elements.</summary>
-internal interface IProductProblem : IDisposable
+/// <summary>Random operands for a kernel, as numbers and in its format.</summary>
+internal sealed unsafe class ProductProblem : IDisposable
 {
     /// <summary>What y holds before.</summary>
-    const float Before = 0.5f;
+    public const float Before = 0.5f;
 
-    double[] Expected();
-
-    float[] Run(int rows, int first, bool add);
-}
-
-internal sealed unsafe class ProductProblem<TElement, T> : IProductProblem
-    where TElement : struct, IElement<T>
-    where T : unmanaged
-{
-    private readonly IProductKernel<T> _kernel;
+    private readonly WeightFormat _format;
+    private readonly IProductKernel _kernel;
     private readonly ProductShape _shape;
-    private readonly NativeBuffer<T> _x;
-    private readonly NativeBuffer<T> _weights;
+    private readonly float[] _x;
+    private readonly float[] _weights;
+    private readonly NativeBuffer<byte> _rows;
+    private readonly NativeBuffer<byte> _matrix;
 
-    public ProductProblem(IProductKernel<T> kernel, ProductShape shape)
+    public ProductProblem(WeightFormat format, IProductKernel kernel, ProductShape shape)
     {
-        (_kernel, _shape) = (kernel, shape);
+        (_format, _kernel, _shape) = (format, kernel, shape);
         var random = new Random(shape.Seed);
-        _x = Fill(shape.Rows * shape.Inputs, random);
-        _weights = Fill(shape.Outputs * shape.Inputs, random);
+        _x = Draw(shape.Rows * shape.Inputs, random);
+        _weights = Draw(shape.Outputs * shape.Inputs, random);
+        _rows = new NativeBuffer<byte>(shape.Rows * kernel.RowBytes);
+        _matrix = new NativeBuffer<byte>(shape.Outputs * kernel.OutputBytes);
+        StoreRows();
+        PackWeights();
     }
 
-    public double[] Expected()
+    /// <summary>The product of the numbers that were drawn.</summary>
+    public double[] Exact() => Product(_x, _weights);
+
+    /// <summary>The product of what the format holds of them.</summary>
+    public double[] Expected() => Product(HeldRows(), HeldWeights());
+
+    public float[] Run(int rows, int first, bool add)
+    {
+        var y = new float[rows * _shape.Outputs];
+        Array.Fill(y, Before);
+        fixed (float* target = y)
+        {
+            _kernel.Multiply(_rows.Pointer + (first * _kernel.RowBytes), rows, _matrix.Pointer, _shape.Outputs, target, _shape.Outputs, add);
+        }
+
+        return y;
+    }
+
+    public void Dispose()
+    {
+        _rows.Dispose();
+        _matrix.Dispose();
+        (_kernel as IDisposable)?.Dispose();
+    }
+
+    private bool IsInteger => _format is WeightFormat.Q8 or WeightFormat.Q4;
+
+    private static float[] Draw(int count, Random random) => [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))];
+
+    // In two parts, as the decoder stores rows.
+    private void StoreRows()
+    {
+        var half = _shape.Inputs / 2 / ProductKernel.InputMultiple * ProductKernel.InputMultiple;
+        fixed (float* x = _x)
+        {
+            for (var row = 0; row < _shape.Rows; row++)
+            {
+                var target = _rows.Pointer + (row * _kernel.RowBytes);
+                _kernel.Store(x + (row * _shape.Inputs) + half, target, half, _shape.Inputs - half);
+                _kernel.Store(x + (row * _shape.Inputs), target, 0, half);
+            }
+        }
+    }
+
+    private void PackWeights()
+    {
+        if (IsInteger)
+        {
+            IntegerPacking.Pack(new IntegerLayout(_format, _shape.Inputs), _weights, _shape.Outputs, _matrix.Pointer);
+            return;
+        }
+
+        fixed (float* weights = _weights)
+        {
+            for (var output = 0; output < _shape.Outputs; output++)
+            {
+                _kernel.Store(weights + (output * _shape.Inputs), _matrix.Pointer + (output * _kernel.OutputBytes), 0, _shape.Inputs);
+            }
+        }
+    }
+
+    private float[] HeldRows()
+    {
+        if (!IsInteger)
+        {
+            return Read(_rows, _shape.Rows);
+        }
+
+        var held = new float[_x.Length];
+        for (var i = 0; i < held.Length; i++)
+        {
+            var group = _rows.Pointer + (i / _shape.Inputs * _kernel.RowBytes) + (i % _shape.Inputs / IntegerLayout.GroupInputs * IntegerLayout.RowGroupBytes);
+            held[i] = ((sbyte*)group)[i % IntegerLayout.GroupInputs] * *(float*)(group + IntegerLayout.RowScaleAt);
+        }
+
+        return held;
+    }
+
+    private float[] HeldWeights()
+    {
+        if (!IsInteger)
+        {
+            return Read(_matrix, _shape.Outputs);
+        }
+
+        var (layout, held) = (new IntegerLayout(_format, _shape.Inputs), new float[_weights.Length]);
+        var block = ProductKernel.OutputMultiple * _shape.Inputs;
+        for (var i = 0; i < held.Length / block; i++)
+        {
+            IntegerPacking.Unpack(layout, _matrix.Pointer + (i * layout.BlockBytes), held.AsSpan(i * block, block));
+        }
+
+        return held;
+    }
+
+    private float[] Read(NativeBuffer<byte> rows, int count)
+    {
+        var values = new float[count * _shape.Inputs];
+        fixed (float* target = values)
+        {
+            if (_format == WeightFormat.BFloat16)
+            {
+                RowKernels.Load<BFloat16Element, ushort>((ushort*)rows.Pointer, target, values.Length);
+            }
+            else
+            {
+                RowKernels.Load<Float32Element, float>((float*)rows.Pointer, target, values.Length);
+            }
+        }
+
+        return values;
+    }
+
+    private double[] Product(float[] x, float[] weights)
     {
         var y = new double[_shape.Rows * _shape.Outputs];
-        var (x, weights) = (Read(_x), Read(_weights));
         for (var i = 0; i < y.Length; i++)
         {
             var (row, output) = (i / _shape.Outputs, i % _shape.Outputs);
@@ -48,47 +158,5 @@ internal sealed unsafe class ProductProblem<TElement, T> : IProductProblem
         }
 
         return y;
-    }
-
-    public float[] Run(int rows, int first, bool add)
-    {
-        var y = new float[rows * _shape.Outputs];
-        Array.Fill(y, IProductProblem.Before);
-        fixed (float* target = y)
-        {
-            _kernel.Multiply(_x.Pointer + (first * _shape.Inputs), rows, _weights.Pointer, _shape.Outputs, target, _shape.Outputs, add);
-        }
-
-        return y;
-    }
-
-    public void Dispose()
-    {
-        _x.Dispose();
-        _weights.Dispose();
-        (_kernel as IDisposable)?.Dispose();
-    }
-
-    private static NativeBuffer<T> Fill(int count, Random random)
-    {
-        float[] drawn = [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))];
-        var values = new NativeBuffer<T>(count);
-        fixed (float* source = drawn)
-        {
-            RowKernels<TElement, T>.Store(source, values.Pointer, count);
-        }
-
-        return values;
-    }
-
-    private static float[] Read(NativeBuffer<T> values)
-    {
-        var wide = new float[values.Count];
-        fixed (float* target = wide)
-        {
-            RowKernels<TElement, T>.Load(values.Pointer, target, wide.Length);
-        }
-
-        return wide;
     }
 }

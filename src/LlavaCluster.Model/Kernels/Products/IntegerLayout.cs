@@ -1,0 +1,60 @@
+using System.Diagnostics;
+
+namespace LlavaCluster.Model.Kernels.Products;
+
+/// <summary>
+/// How integer weights and the rows they are multiplied with lie in memory. A weight is (q - offset) * scale with q unsigned and one scale for 32 inputs of an output;
+/// an input is an 8-bit integer times one scale for 32 of them. Then a dot product of 32 is a sum of products of bytes, less offset times the sum of the inputs, which
+/// belongs to the row alone and is stored with it.
+///
+/// <code>
+/// weights, a block of 16 outputs:   [groups][quads of 4 inputs][16 outputs][4 inputs] bytes or nibbles, then [groups][16 outputs] scales in float16
+/// nibbles:                          quad 2k in the low halves and quad 2k + 1 in the high halves of the same 64 bytes
+/// a row of x, for each group:       32 signed bytes, the scale in float32, -offset * their sum in int32
+/// </code>
+/// </summary>
+internal sealed class IntegerLayout
+{
+    public const int GroupInputs = 32;
+    public const int QuadInputs = 4;
+    public const int Quads = GroupInputs / QuadInputs;
+    public const int QuadBytes = ProductKernel.OutputMultiple * QuadInputs;
+    public const int ScaleBytes = ProductKernel.OutputMultiple * sizeof(ushort); // of a group of a block
+    public const int RowGroupBytes = GroupInputs + sizeof(float) + sizeof(int);
+    public const int RowScaleAt = GroupInputs;
+    public const int RowSumAt = GroupInputs + sizeof(float);
+
+    /// <param name="format">Of integers.</param>
+    /// <param name="inputs">A multiple of 32.</param>
+    public IntegerLayout(WeightFormat format, int inputs)
+    {
+        (Format, Inputs, Groups) = (format, inputs, inputs / GroupInputs);
+        (Bits, Offset) = format switch
+        {
+            WeightFormat.Q8 => (8, 128),
+            WeightFormat.Q4 => (4, 8),
+            _ => throw new UnreachableException($"{format} has no integers."),
+        };
+    }
+
+    public WeightFormat Format { get; }
+
+    public int Inputs { get; }
+
+    public int Groups { get; }
+
+    public int Bits { get; }
+
+    /// <summary>What stands for zero.</summary>
+    public int Offset { get; }
+
+    public int RowBytes => Groups * RowGroupBytes;
+
+    /// <summary>Bytes of a group's weights in a block.</summary>
+    public int GroupBytes => Quads * QuadBytes * Bits / 8;
+
+    /// <summary>Where a block's scales begin.</summary>
+    public int ScalesAt => Groups * GroupBytes;
+
+    public int BlockBytes => ScalesAt + (Groups * ScaleBytes);
+}
