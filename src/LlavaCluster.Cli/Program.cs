@@ -12,6 +12,7 @@ var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and eva
     TrainCommand.Create(),
     DataCommand.Create(),
     EvalCommand.Create(),
+    BenchCommand.Create(),
 };
 
 // The library's own handler of signals ends the process two seconds after the first.

@@ -1,3 +1,5 @@
+using LlavaCluster.Model.Kernels.Products;
+
 namespace LlavaCluster.Engine;
 
 /// <summary>Limits and weights of one engine. <see cref="Validate"/> names the first that does not hold.</summary>
@@ -56,6 +58,9 @@ public sealed class EngineOptions
 
     /// <summary>A request whose updates were not read for this long is aborted. Default 10 s.</summary>
     public TimeSpan UnreadTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>What to make of the language model's matrices; null leaves them as they are. Default null.</summary>
+    public WeightFormat? Weights { get; set; }
 
     /// <summary>Whether a request may mark a prefix and its images as public, to be shared between tenants. Default false.</summary>
     public bool AllowPublicScope { get; set; }

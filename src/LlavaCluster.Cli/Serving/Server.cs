@@ -17,7 +17,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Spectre.Console;
-using TorchSharp;
 
 namespace LlavaCluster.Cli.Serving;
 
@@ -140,12 +139,7 @@ internal sealed class Server : IAsyncDisposable
         ModelName = options.ModelName,
         VisionTower = options.VisionTower,
         Template = options.Template,
-        Precision = options.Weights switch
-        {
-            "f32" => torch.ScalarType.Float32,
-            "bf16" => torch.ScalarType.BFloat16,
-            _ => null,
-        },
+        Weights = WeightNames.Parse(options.Weights),
         Threads = options.Threads,
         KvBytes = options.KvBytes,
     };

@@ -26,7 +26,7 @@ internal sealed class ModelRunner : IModelRunner
         _network = network;
         _cache = new KvCache(network.Config.Text, options.KvBlocks, options.BlockSize, network.Dtype, network.Device);
         _team = new KernelTeam(get_num_threads());
-        _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep);
+        _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep, options.Weights);
         _step = new DecoderStep(options.BlockSize);
     }
 

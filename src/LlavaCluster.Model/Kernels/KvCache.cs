@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Model.Kernels;
 
 /// <summary>
-/// Keys and values of every layer in blocks of equal size, allocated once: per layer [blocks, blockSize, kvHeads, headDim] twice. Slot s is token s % blockSize of block
-/// s / blockSize. Memory becomes resident as blocks are first written. Which sequence owns a block is none of its business. Owns its tensors; one thread.
+/// Keys and values of every layer in blocks of equal size, allocated once: per layer [blocks, blockSize, kvHeads, headDim] twice, or whatever order inside a block its only
+/// user prefers. Slot s is token s % blockSize of block s / blockSize. Memory becomes resident as blocks are first written. Which sequence owns a block is none of its business. Owns its tensors; one thread.
 /// </summary>
 public sealed class KvCache : IDisposable
 {
@@ -46,7 +46,7 @@ public sealed class KvCache : IDisposable
     public (Tensor Keys, Tensor Values) Read(int layer, Tensor blocks, long context) =>
         (Gather(_keys[layer], blocks, context), Gather(_values[layer], blocks, context));
 
-    /// <summary>Where a layer's keys begin in a CPU's memory: slot s's are s * kvHeads * headDim elements further.</summary>
+    /// <summary>Where a layer's keys begin in a CPU's memory: a block's are blockSize * kvHeads * headDim elements further.</summary>
     internal unsafe nint KeyAddress(int layer) => (nint)Weights.TensorMemory.Address(_keys[layer]);
 
     internal unsafe nint ValueAddress(int layer) => (nint)Weights.TensorMemory.Address(_values[layer]);

@@ -171,8 +171,12 @@ internal sealed partial class LlavaEngineHost(
     private ReadOnlyMemory<byte> Salt(GenerateRequest request) => HMACSHA256.HashData(data.ClusterKey, Encoding.UTF8.GetBytes($"cache:{request.Tenant.Value}"));
 
     /// <summary>As many KV blocks as the memory holds, and at least one full context.</summary>
-    private EngineOptions Sized(ServedModel model) =>
-        EngineSizing.For(model.Network.Config.Text, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads);
+    private EngineOptions Sized(ServedModel model)
+    {
+        var sized = EngineSizing.For(model.Network.Config.Text, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads);
+        sized.Weights = options.Weights;
+        return sized;
+    }
 
     [LoggerMessage(LogLevel.Information, "Serving {Model}: {Parameters} parameters in {Precision}, loaded in {Elapsed}")]
     private partial void LogLoaded(string model, long parameters, string precision, TimeSpan elapsed);

@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Kernels.Products;
 using TorchSharp;
 
 namespace LlavaCluster.Worker.Serving;
@@ -14,8 +15,18 @@ public sealed class WorkerOptions
     /// <summary>The folder of the CLIP tower, for checkpoints of the original layout that do not hold one.</summary>
     public string? VisionTower { get; init; }
 
-    /// <summary>The type to compute in; null lets the checkpoint decide (LlavaModel.Load).</summary>
-    public torch.ScalarType? Precision { get; init; }
+    /// <summary>
+    /// How the language model's matrices lie in memory, and with float32 and bfloat16 the type of everything else too; null, Q8 and Q4 let the checkpoint decide that
+    /// (LlavaModel.Load).
+    /// </summary>
+    public WeightFormat? Weights { get; init; }
+
+    internal torch.ScalarType? Precision => Weights switch
+    {
+        WeightFormat.Float32 => torch.ScalarType.Float32,
+        WeightFormat.BFloat16 => torch.ScalarType.BFloat16,
+        _ => null,
+    };
 
     /// <summary>A conversation template's name; null lets the model decide.</summary>
     public string? Template { get; init; }

@@ -45,10 +45,12 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         (_shared, _queryWidth, _keyWidth) = (_text.Heads / _text.KvHeads, _text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
         _weights = new DecoderWeights(network, format, team);
         _angles = new RotaryAngles(_text);
-        _attention = new AttentionKernel<TElement, T>(_text.HeadDim, _shared, cache.BlockSize, _keyWidth);
-        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, _attention.ScratchFloats(_text.MaxPositions));
+        _attention = new AttentionKernel<TElement, T>(_text.HeadDim, (nint)_keyWidth * AttentionKernel<TElement, T>.BlockSize);
+        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, AttentionKernel<TElement, T>.ScratchFloats(_text.MaxPositions) + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim));
         (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
     }
+
+    public long WeightBytes => _weights.Head.Bytes + _weights.Layers.Sum(layer => new[] { layer.Query, layer.Key, layer.Value, layer.Output, layer.Gate, layer.Up, layer.Down }.Sum(matrix => matrix.Bytes));
 
     public void Decode(DecoderStep step, Span<float> logits)
     {
@@ -163,8 +165,10 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
             RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
             var key = _buffers.Keys + ((nint)row * _keyWidth);
             RotateHeads(key, _text.KvHeads, positions[row]);
-            RowKernels.Store<TElement, T>(key, keys + ((nint)slots[row] * _keyWidth), _keyWidth);
-            RowKernels.Store<TElement, T>(_buffers.Values + ((nint)row * _keyWidth), values + ((nint)slots[row] * _keyWidth), _keyWidth);
+            for (var head = 0; head < _text.KvHeads; head++)
+            {
+                _attention.Write(key + (head * _text.HeadDim), _buffers.Values + ((nint)row * _keyWidth) + (head * _text.HeadDim), keys + HeadAt(head), values + HeadAt(head), slots[row]);
+            }
         }
     }
 
@@ -181,18 +185,35 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var task = _tasks[chunk];
         var span = _batch.Spans[task.Span];
         var blocks = CollectionsMarshal.AsSpan(_batch.Blocks).Slice(span.FirstBlock, span.Blocks);
-        var keys = (T*)_cache.KeyAddress(_layerIndex);
-        var values = (T*)_cache.ValueAddress(_layerIndex);
-        var kernel = _layer.Output.Kernel;
-        var head = (nint)task.KeyHead * _text.HeadDim;
-        for (var row = task.FirstRow; row < task.FirstRow + task.Rows; row++)
+        var keys = (T*)_cache.KeyAddress(_layerIndex) + HeadAt(task.KeyHead);
+        var values = (T*)_cache.ValueAddress(_layerIndex) + HeadAt(task.KeyHead);
+        var attended = _buffers.Scratch(thread);
+        var scratch = attended + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim);
+        Span<nint> queries = stackalloc nint[AttentionKernel<TElement, T>.MostQueries];
+        Span<int> contexts = stackalloc int[AttentionKernel<TElement, T>.MostQueries];
+        for (var first = 0; first < task.Rows * _shared; first += queries.Length)
         {
-            var context = span.Context - span.Count + (row - span.Row) + 1;
-            var queries = _buffers.Queries + ((nint)row * _queryWidth) + (head * _shared);
-            var attended = _attention.Attend(queries, keys + head, values + head, blocks, context, _buffers.Scratch(thread));
-            kernel.Store(attended, _buffers.Attended + ((nint)row * kernel.RowBytes), (int)head * _shared, _shared * _text.HeadDim);
+            var count = Math.Min(queries.Length, (task.Rows * _shared) - first);
+            for (var i = 0; i < count; i++)
+            {
+                var row = task.FirstRow + ((first + i) / _shared);
+                queries[i] = (nint)(_buffers.Queries + ((nint)row * _queryWidth) + HeadOf(task, first + i));
+                contexts[i] = span.Context - span.Count + (row - span.Row) + 1;
+            }
+
+            _attention.Attend(queries[..count], contexts[..count], keys, values, blocks, scratch, attended);
+            for (var i = 0; i < count; i++)
+            {
+                var row = task.FirstRow + ((first + i) / _shared);
+                _layer.Output.Kernel.Store(attended + (i * _text.HeadDim), _buffers.Attended + ((nint)row * _layer.Output.Kernel.RowBytes), HeadOf(task, first + i), _text.HeadDim);
+            }
         }
     }
+
+    // The first dimension, among all heads', of a task's query.
+    private int HeadOf(AttentionTask task, int query) => ((task.KeyHead * _shared) + (query % _shared)) * _text.HeadDim;
+
+    private nint HeadAt(int head) => (nint)head * _text.HeadDim * AttentionKernel<TElement, T>.BlockSize;
 
     private void Output(int chunk, int thread) => Multiply(_layer.Output, chunk, _buffers.Attended, _buffers.Hidden, _text.Hidden, add: true);
 

@@ -100,6 +100,8 @@ internal sealed unsafe class DecoderWeights : IDisposable
 /// <summary>[Outputs, kernel's inputs] in the kernel's format, in memory that belongs to others.</summary>
 internal readonly unsafe record struct Matrix(nint Address, int Outputs, IProductKernel Kernel)
 {
+    public long Bytes => (long)Outputs * Kernel.OutputBytes;
+
     /// <param name="output">A multiple of <see cref="ProductKernel.OutputMultiple"/>.</param>
     public byte* Row(int output) => (byte*)Address + ((nint)output * Kernel.OutputBytes);
 }

@@ -8,15 +8,15 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 /// <summary>Makes the decoder that fits a network.</summary>
 public static class PagedDecoder
 {
-    /// <summary>Whether our kernels can run this network: bfloat16 or float32 on the CPU, no biases, and axes that are multiples of their blocks.</summary>
-    public static bool FitsCpu(LlavaNetwork network)
+    /// <summary>Whether our kernels can run this network: bfloat16 or float32 on the CPU, no biases, and axes that are multiples of their blocks, as the cache's own.</summary>
+    public static bool FitsCpu(LlavaNetwork network, KvCache cache)
     {
         var text = network.Config.Text;
         int queries = text.Heads * text.HeadDim, keys = text.KvHeads * text.HeadDim;
         (int Inputs, int Outputs)[] products =
             [(text.Hidden, queries), (text.Hidden, keys), (queries, text.Hidden), (text.Hidden, text.Intermediate), (text.Intermediate, text.Hidden), (text.Hidden, text.VocabSize)];
         return network.Device.type == DeviceType.CPU && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32 && !text.AttentionBias && !text.MlpBias
-            && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0 && products.All(product => ProductKernel.Supports(product.Inputs, product.Outputs));
+            && cache.BlockSize == AttentionKernel<Float32Element, float>.BlockSize && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0 && products.All(product => ProductKernel.Supports(product.Inputs, product.Outputs));
     }
 
     /// <summary>Our kernels where they fit, libtorch otherwise.</summary>
@@ -24,12 +24,20 @@ public static class PagedDecoder
     /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
     /// <param name="mostTokens">Of one step.</param>
     /// <param name="weights">What to make of the matrices; null leaves them as they are.</param>
-    /// <exception cref="NotSupportedException">Integer weights for a network that our kernels do not take.</exception>
-    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null) => (FitsCpu(network), network.Dtype) switch
+    /// <exception cref="NotSupportedException">Another format than the network's own for a network that our kernels do not take, or one that they do not make.</exception>
+    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null)
     {
-        (true, ScalarType.BFloat16) => new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens, weights ?? WeightFormat.BFloat16),
-        (true, _) => new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens, weights ?? WeightFormat.Float32),
-        _ when weights is WeightFormat.Q8 or WeightFormat.Q4 => throw new NotSupportedException($"{weights} weights need a CPU and axes that are multiples of {ProductKernel.InputMultiple}; this model has others."),
-        _ => new TorchDecoder(network, cache),
-    };
+        var own = network.Dtype == ScalarType.BFloat16 ? WeightFormat.BFloat16 : WeightFormat.Float32;
+        var format = weights ?? own;
+        if (FitsCpu(network, cache) && (format == own || format is WeightFormat.Q8 or WeightFormat.Q4))
+        {
+            return own == WeightFormat.BFloat16
+                ? new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens, format)
+                : new CpuDecoder<Float32Element, float>(network, cache, team, mostTokens, format);
+        }
+
+        return weights is null || (format == own && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32)
+            ? new TorchDecoder(network, cache)
+            : throw new NotSupportedException($"{weights} weights cannot be made of this model's {network.Dtype} on {network.Device.type}: they need a CPU, no biases, axes that are multiples of {ProductKernel.InputMultiple}, and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens.");
+    }
 }

@@ -6,6 +6,10 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 /// <summary>The language model with libtorch's operators: on a GPU, for shapes our kernels do not take, and the reference they are compared with.</summary>
 internal sealed class TorchDecoder(LlavaNetwork network, KvCache cache) : IPagedDecoder
 {
+    public long WeightBytes => network.named_parameters()
+        .Where(entry => entry.name.StartsWith("language_model.layers.", StringComparison.Ordinal) || entry.name == (network.Config.Text.TieWordEmbeddings ? "language_model.embed_tokens.weight" : "lm_head.weight"))
+        .Sum(entry => entry.parameter.numel() * entry.parameter.element_size());
+
     public void Decode(DecoderStep step, Span<float> logits)
     {
         using var mode = inference_mode();

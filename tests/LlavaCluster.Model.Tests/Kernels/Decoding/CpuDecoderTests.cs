@@ -13,14 +13,14 @@ namespace LlavaCluster.Model.Tests.Kernels.Decoding;
 
 public abstract class CpuDecoderTests : IDisposable
 {
-    private const int BlockSize = 4;
+    private const int BlockSize = 16;
     private const int Vocabulary = 96;
 
     private static readonly LlavaConfig Config = new()
     {
         Family = ModelFamily.Llava15,
         Vision = new VisionConfig { Hidden = 16, Intermediate = 24, Layers = 2, Heads = 2, ImageSize = 8, PatchSize = 4 },
-        Text = new TextConfig { VocabSize = Vocabulary, Hidden = 64, Intermediate = 96, Layers = 3, Heads = 4, KvHeads = 2, HeadDim = 32, MaxPositions = 128 },
+        Text = new TextConfig { VocabSize = Vocabulary, Hidden = 64, Intermediate = 96, Layers = 3, Heads = 4, KvHeads = 2, HeadDim = 96, MaxPositions = 128 },
         Projector = new ProjectorConfig(2),
         ImageTokenId = Vocabulary - 1,
         FeatureLayers = [1],

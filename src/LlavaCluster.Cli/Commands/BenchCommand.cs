@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using LlavaCluster.Cli.Benchmarks;
+using LlavaCluster.Cli.Serving;
+using LlavaCluster.Model;
+using LlavaCluster.Model.Kernels.Products;
+using LlavaCluster.Model.Weights;
+using Spectre.Console;
+using TorchSharp;
+
+namespace LlavaCluster.Cli.Commands;
+
+/// <summary><c>llava bench</c>: figures of this machine.</summary>
+internal static class BenchCommand
+{
+    private static readonly Option<string> Model = new("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder; \"llava models random\" writes one of any size." };
+    private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
+    private static readonly Option<int[]> Batches = new("--batch") { DefaultValueFactory = _ => [1, 4, 16, 32], Description = "Sequences that decode together; may be given more than once.", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<int> Context = new("--context") { DefaultValueFactory = _ => 640, Description = "Tokens each of them sees." };
+    private static readonly Option<int> Prompt = new("--prompt") { DefaultValueFactory = _ => 512, Description = "Tokens of the prompt whose prefill is timed." };
+    private static readonly Option<int> Rounds = new("--rounds") { DefaultValueFactory = _ => 5, Description = "Repetitions; medians are printed." };
+    private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
+
+    public static Command Create() => new("bench", "Measure.") { Device() };
+
+    private static Command Device()
+    {
+        Weights.AcceptOnlyFromAmong([.. WeightNames.All]);
+        var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, Batches, Context, Prompt, Rounds, Threads };
+        foreach (var option in new[] { Context, Prompt, Rounds, Threads })
+        {
+            option.Validators.Add(result => Positive(result, option.Name, result.GetValueOrDefault<int>()));
+        }
+
+        Batches.Validators.Add(result => Array.ForEach(result.GetValueOrDefault<int[]>() ?? [], batch => Positive(result, Batches.Name, batch)));
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static void Positive(System.CommandLine.Parsing.OptionResult result, string name, int value)
+    {
+        if (value is < 1 or > 1 << 20)
+        {
+            result.AddError($"{name} must be from 1 to {1 << 20}; was {value}.");
+        }
+    }
+
+    private static int Run(ParseResult parsed)
+    {
+        try
+        {
+            var weights = WeightNames.Parse(parsed.GetRequiredValue(Weights));
+            torch.set_num_threads(parsed.GetValue(Threads));
+            using var model = LlavaModel.Load(parsed.GetRequiredValue(Model), new CheckpointOptions(), WeightNames.TypeOf(weights));
+            var options = new DeviceBenchmarkOptions
+            {
+                Threads = parsed.GetValue(Threads), Weights = weights, Batches = parsed.GetRequiredValue(Batches), Context = parsed.GetValue(Context), Prompt = parsed.GetValue(Prompt), Rounds = parsed.GetValue(Rounds),
+            };
+            var most = model.Config.Text.MaxPositions;
+            if (options.Context + 16 > most || options.Prompt > most)
+            {
+                AnsiConsole.MarkupLineInterpolated($"[red]--context must be <= {most - 16} and --prompt <= {most} for this model; were {options.Context} and {options.Prompt}.[/]");
+                return 1;
+            }
+
+            using var benchmark = new DeviceBenchmark(model.Network, options, TimeProvider.System);
+            Print(parsed.GetRequiredValue(Model), model, options, benchmark);
+            return 0;
+        }
+        catch (Exception exception) when (exception is CheckpointException or NotSupportedException or IOException or UnauthorizedAccessException)
+        {
+            AnsiConsole.MarkupLineInterpolated($"[red]{exception.Message}[/]");
+            return 1;
+        }
+    }
+
+    private static void Print(string folder, LlavaModel model, DeviceBenchmarkOptions options, DeviceBenchmark benchmark)
+    {
+        var network = model.Network;
+        Line($"{folder}: {network.parameters().Sum(parameter => parameter.numel()) / 1e6:0} M parameters, {options.Weights?.ToString() ?? network.Dtype.ToString()}, {benchmark.WeightBytes / 1e9:0.000} GB of weights a step");
+        Line($"{RuntimeInformation.OSArchitecture}, {options.Threads} threads, medians of {options.Rounds}");
+        Line("");
+        Line("| what | figure | of the ceiling |");
+        Line("|---|---|---|");
+        foreach (var figure in benchmark.Decode())
+        {
+            Line($"| decode, {figure.Batch} at once, context {options.Context} | {figure.TokensPerSecond:0.0} tokens/s | {figure.Share:0.00} of {figure.Bandwidth / 1e9:0.0} GB/s |");
+        }
+
+        var (prefill, product) = (benchmark.Prefill(), benchmark.Multiply());
+        Line($"| prefill, {options.Prompt} tokens | {prefill:0} tokens/s | |");
+        Line($"| encode one picture | {benchmark.Encode() * 1e3:0.0} ms | |");
+        Line($"| libtorch's product of 2048 x 2048 in {network.Dtype} | {product / 1e9:0} GFLOP/s | |");
+    }
+
+    private static void Line(FormattableString text) => Line(text.ToString(CultureInfo.InvariantCulture));
+
+    private static void Line(string text) => AnsiConsole.WriteLine(text);
+}
