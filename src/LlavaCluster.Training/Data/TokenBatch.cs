@@ -4,18 +4,25 @@ namespace LlavaCluster.Training.Data;
 
 /// <summary>
 /// Samples end to end without padding, told apart by their lengths: a conversation is from a hundred to several hundred tokens, and padding every one to the
-/// longest would cost a third of the work. Everything is flat over [tokens]. No tensors: batches are made on pool threads.
+/// longest would cost a third of the work. The whole is filled up to a round length, because libtorch makes new machine code for every new shape of a product.
+/// Everything is flat over [tokens]. No tensors: batches are made on pool threads.
 /// </summary>
 public sealed class TokenBatch
 {
+    /// <summary>The target that libtorch's cross entropy leaves out.</summary>
+    public const long Unlearned = -100;
+
     /// <param name="samples">At least one.</param>
     /// <param name="featuresPerPicture">Tokens a picture takes.</param>
     /// <param name="pixelsPerPicture">3 * S * S.</param>
+    /// <param name="roundTo">Tokens and losses come in multiples of it.</param>
     /// <exception cref="ArgumentException">A sample's pictures do not fit its tokens, or it has nothing to learn.</exception>
-    public TokenBatch(IReadOnlyList<TrainingSample> samples, int featuresPerPicture, int pixelsPerPicture)
+    public TokenBatch(IReadOnlyList<TrainingSample> samples, int featuresPerPicture, int pixelsPerPicture, int roundTo = 1)
     {
         var expanded = samples.Select(sample => Expand(sample, featuresPerPicture, pixelsPerPicture)).ToList();
         Lengths = [.. expanded.Select(row => (long)row.Count)];
+        var filling = Missing(Lengths.Sum(), roundTo);
+        Lengths = filling == 0 ? Lengths : [.. Lengths, filling];
         Ids = new long[Lengths.Sum()];
         Positions = new long[Ids.Length];
         var (features, places, targets) = (new List<long>(), new List<long>(), new List<long>());
@@ -39,6 +46,15 @@ public sealed class TokenBatch
             }
         }
 
+        for (var i = 0; i < filling; i++)
+        {
+            Positions[place + i] = i;
+        }
+
+        Terms = targets.Count;
+        var unlearned = (int)Missing(targets.Count, roundTo);
+        places.AddRange(Enumerable.Repeat(0L, unlearned));
+        targets.AddRange(Enumerable.Repeat(Unlearned, unlearned));
         FeaturePlaces = [.. features];
         LossPlaces = [.. places];
         LossTargets = [.. targets];
@@ -46,7 +62,10 @@ public sealed class TokenBatch
         Pictures = Pixels.Length / Math.Max(1, pixelsPerPicture);
     }
 
-    /// <summary>Tokens of each sample.</summary>
+    /// <summary>Tokens that are learned.</summary>
+    public int Terms { get; }
+
+    /// <summary>Tokens of each sample, and last of what fills up.</summary>
     public long[] Lengths { get; }
 
     public long[] Ids { get; }
@@ -57,7 +76,7 @@ public sealed class TokenBatch
     /// <summary>Where picture features go, in the order of the pictures.</summary>
     public long[] FeaturePlaces { get; }
 
-    /// <summary>Where the next token is learned, and that token.</summary>
+    /// <summary>Where the next token is learned, and that token; <see cref="Unlearned"/> where the row only fills up.</summary>
     public long[] LossPlaces { get; }
 
     public long[] LossTargets { get; }
@@ -65,6 +84,8 @@ public sealed class TokenBatch
     public float[] Pixels { get; }
 
     public int Pictures { get; }
+
+    private static long Missing(long count, int roundTo) => (roundTo - (count % roundTo)) % roundTo;
 
     private static List<PromptToken> Expand(TrainingSample sample, int featuresPerPicture, int pixelsPerPicture)
     {

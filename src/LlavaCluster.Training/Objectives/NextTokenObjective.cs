@@ -40,7 +40,7 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
 
     public IReadOnlyList<(string Name, Tensor Value)> Parameters { get; }
 
-    public long Terms(TokenBatch batch) => batch.LossTargets.Length;
+    public long Terms(TokenBatch batch) => batch.Terms;
 
     public Tensor Loss(TokenBatch batch)
     {

@@ -16,6 +16,7 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
     private const int Side = ScenesRecipe.ImageSize;
     private const int Grid = Side / ScenesRecipe.PatchSize;
     private const int Features = Grid * Grid;
+    private const int RoundTo = 256;
     private const int PixelsPerPicture = 3 * Side * Side;
 
     // Indices of the phases' scenes do not overlap.
@@ -90,7 +91,7 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
         [.. turns.SelectMany((turn, i) => new[] { i == 0 ? first(turn.Text) : PromptMessage.User(turn.Text), PromptMessage.Assistant(turn.Answer) })];
 
     private static TokenBatch Batch(long first, int count, Func<long, TrainingSample> sample) =>
-        new([.. Enumerable.Range(0, count).Select(i => sample(first + i))], Features, PixelsPerPicture);
+        new([.. Enumerable.Range(0, count).Select(i => sample(first + i))], Features, PixelsPerPicture, RoundTo);
 
     private Scene Render(long index) => renderer.Render(SceneKey.Create(SceneSplit.Training, recipe.Seed, index));
 

@@ -26,6 +26,19 @@ public sealed class TokenBatchTests
     }
 
     [Fact]
+    public void Create_ToARoundLength_FillsUpWithWhatTeachesNothing()
+    {
+        var batch = new TokenBatch([new TrainingSample([new(1, -1, false), new(7, -1, true), new(2, -1, true)], [])], Features, Pixels, roundTo: 4);
+
+        Assert.Equal([3, 1], batch.Lengths);
+        Assert.Equal([1, 7, 2, 0], batch.Ids);
+        Assert.Equal([0, 1, 2, 0], batch.Positions);
+        Assert.Equal([0, 1, 0, 0], batch.LossPlaces);
+        Assert.Equal([7, 2, TokenBatch.Unlearned, TokenBatch.Unlearned], batch.LossTargets);
+        Assert.Equal(2, batch.Terms);
+    }
+
+    [Fact]
     public void Create_OfASampleWithNothingToLearn_IsRefused() =>
         Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(1, -1, false), new(4, -1, false)], [])], Features, Pixels));
 
