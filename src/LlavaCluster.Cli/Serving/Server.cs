@@ -56,6 +56,10 @@ internal sealed class Server : IAsyncDisposable
             builder.Services.AddSingleton<IModelCatalog, WorkerModels>();
             builder.Services.AddLlavaGateway(ToGateway(options));
         }
+        else
+        {
+            builder.Services.AddLlavaAccess(ToGateway(options));
+        }
 
         if (options.Role.HasFlag(ClusterRole.Worker))
         {
@@ -66,6 +70,10 @@ internal sealed class Server : IAsyncDisposable
         if (options.Role.HasFlag(ClusterRole.Front))
         {
             app.MapLlavaGateway();
+        }
+        else
+        {
+            app.UseLlavaAccess();
         }
 
         app.MapLlavaOperations().RequireAdmin();
