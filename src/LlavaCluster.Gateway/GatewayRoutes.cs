@@ -69,6 +69,7 @@ public static class GatewayRoutes
         var files = app.Services.GetRequiredService<FilesEndpoint>();
         app.MapPost("/v1/files", files.PostAsync);
         app.MapGet("/v1/files/{id}", files.GetAsync);
+        app.MapDelete("/v1/files/{id}", files.DeleteAsync);
         app.MapGet("/v1/files/{id}/content", files.ContentAsync);
     }
 

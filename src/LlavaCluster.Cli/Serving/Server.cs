@@ -48,6 +48,7 @@ internal sealed class Server : IAsyncDisposable
             SiloAddress = options.SiloAddress,
             SiloPort = options.SiloPort,
             Certificates = options.Certificates,
+            MaxTenantObjectBytes = options.MaxTenantBytes,
         });
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(options.EndPoint));
         if (options.Role.HasFlag(ClusterRole.Front))
