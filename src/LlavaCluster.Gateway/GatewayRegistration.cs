@@ -61,6 +61,7 @@ public static class GatewayRegistration
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<CompletionStream>();
         services.AddSingleton<ResponseTargets>();
+        services.AddSingleton<ResponseBeginning>();
         services.AddSingleton<ResponseStream>();
         services.AddSingleton<ResponsesEndpoint>();
         services.AddSingleton<ConversationsEndpoint>();
