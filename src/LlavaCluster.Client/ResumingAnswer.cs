@@ -17,15 +17,15 @@ internal sealed class ResumingAnswer(Chat.ChatClient chat, LlavaChatOptions opti
     {
         var completed = false;
         var heard = false;
-        var progress = options.Time.GetTimestamp();
+        long? lostAt = null;
         try
         {
             while (!completed)
             {
                 using var call = chat.Generate(request, cancellationToken: cancellationToken);
-                while (await NextAsync(call, fault => MayResume(fault, heard, progress), cancellationToken).ConfigureAwait(false) is { } step)
+                while (await NextAsync(call, MayResume, cancellationToken).ConfigureAwait(false) is { } step)
                 {
-                    (heard, progress, request.ResumeFrom, completed) = (true, options.Time.GetTimestamp(), step.Sequence, step.Completed);
+                    (heard, lostAt, request.ResumeFrom, completed) = (true, null, step.Sequence, step.Completed);
                     yield return step;
                 }
 
@@ -41,6 +41,13 @@ internal sealed class ResumingAnswer(Chat.ChatClient chat, LlavaChatOptions opti
             {
                 await StopAsync(request.TurnId).ConfigureAwait(false);
             }
+        }
+
+        // A first attempt that reaches no server is a wrong address more often than a restart: it fails at once.
+        bool MayResume(RpcException fault)
+        {
+            lostAt ??= options.Time.GetTimestamp();
+            return (heard || !NeverReached(fault)) && options.Time.GetElapsedTime(lostAt.Value) < options.Patience;
         }
     }
 
@@ -65,16 +72,13 @@ internal sealed class ResumingAnswer(Chat.ChatClient chat, LlavaChatOptions opti
         }
     }
 
-    /// <summary>A status that no server of ours wrote, or the one a server writes while it starts.</summary>
+    /// <summary>A status that no server of ours wrote, or one that a server writes while it or the key's tenant comes back.</summary>
     private static bool IsLoss(RpcException fault) => LlavaException.DetailOf(fault) is { } detail
-        ? detail.Code == "starting"
+        ? detail.Code is "starting" or "tenant_unreachable"
         : fault.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled;
 
     private static bool NeverReached(RpcException fault) =>
         fault.Status.DebugException is SocketException or HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError };
-
-    // A first attempt that reaches no server is a wrong address more often than a restart: it fails at once.
-    private bool MayResume(RpcException fault, bool heard, long progress) => (heard || !NeverReached(fault)) && options.Time.GetElapsedTime(progress) < options.Patience;
 
     /// <summary>Ends an answer that nobody reads on; where the server cannot be reached, the answer's token bound ends it.</summary>
     private async Task StopAsync(string turn)

@@ -21,26 +21,30 @@ public static class GatewayRegistration
 {
     public static IServiceCollection AddLlavaGateway(this IServiceCollection services, GatewayOptions options)
     {
-        services.AddSingleton(options);
         services.AddSingleton(options.Chat);
         services.AddSingleton(options.Images);
-        services.TryAddSingleton(TimeProvider.System);
         services.AddRouting();
         services.AddMetrics();
         services.AddSingleton<GatewayInstruments>();
-        return services.AddAccess().AddTurns().AddHttpSurface().AddGrpcSurface(options);
+        return services.AddAccess(options, AccessRole.Api).AddTurns().AddHttpSurface().AddGrpcSurface(options);
     }
 
-    private static IServiceCollection AddAccess(this IServiceCollection services)
+    /// <summary>The access check alone, for a process that shows probes and metrics and no API. On an address others can reach it lets in who has a key.</summary>
+    public static IServiceCollection AddLlavaAccess(this IServiceCollection services, GatewayOptions options) => services.AddAccess(options, AccessRole.Operations);
+
+    private static IServiceCollection AddAccess(this IServiceCollection services, GatewayOptions options, AccessRole role)
     {
+        services.AddSingleton(options);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<TenantGrains>();
+        services.AddSingleton<GrainCalls>();
         services.AddSingleton<KeyVerifier>();
-        services.AddSingleton<AccessPolicy>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AccessPolicy>(provider, role));
         return services.AddHostedService(provider => provider.GetRequiredService<AccessPolicy>());
     }
 
     private static IServiceCollection AddTurns(this IServiceCollection services)
     {
-        services.AddSingleton<TenantGrains>();
         services.AddSingleton<TurnRunner>();
         services.AddSingleton<OrphanTurns>();
         services.AddHostedService(provider => provider.GetRequiredService<OrphanTurns>());
@@ -57,6 +61,7 @@ public static class GatewayRegistration
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<CompletionStream>();
         services.AddSingleton<ResponseTargets>();
+        services.AddSingleton<ResponseBeginning>();
         services.AddSingleton<ResponseStream>();
         services.AddSingleton<ResponsesEndpoint>();
         services.AddSingleton<ConversationsEndpoint>();

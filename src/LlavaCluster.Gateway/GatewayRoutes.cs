@@ -20,12 +20,19 @@ public static class GatewayRoutes
     /// </summary>
     public static WebApplication MapLlavaGateway(this WebApplication app)
     {
-        app.UseMiddleware<RequestEdge>();
-        app.UseMiddleware<AccessMiddleware>();
+        app.UseLlavaAccess();
         MapOpenAi(app);
         MapConversations(app);
         MapGrpc(app);
         WebPage.Map(app);
+        return app;
+    }
+
+    /// <summary>Puts the access check before every endpoint of an application that has no API.</summary>
+    public static WebApplication UseLlavaAccess(this WebApplication app)
+    {
+        app.UseMiddleware<RequestEdge>();
+        app.UseMiddleware<AccessMiddleware>();
         return app;
     }
 
@@ -62,6 +69,7 @@ public static class GatewayRoutes
         var files = app.Services.GetRequiredService<FilesEndpoint>();
         app.MapPost("/v1/files", files.PostAsync);
         app.MapGet("/v1/files/{id}", files.GetAsync);
+        app.MapDelete("/v1/files/{id}", files.DeleteAsync);
         app.MapGet("/v1/files/{id}/content", files.ContentAsync);
     }
 

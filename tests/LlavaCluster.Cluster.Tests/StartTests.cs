@@ -98,6 +98,29 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
+    public async Task Serve_OfAWorker_ShowsItsLoadToTheOperatorOnly()
+    {
+        var (_, key, _) = await Command.RunAsync("", _deadline.Token, "tenants", "keys", "new");
+        var path = Path.Combine(_folder, "keys");
+        await File.WriteAllTextAsync(path, key, _deadline.Token);
+        string[] worker = ["--role", "worker", "--model", Goldens.Path(ServedModel.Name)];
+        await using (var keyless = await Node.ServeAsync(Data, "worker-1", [.. worker, "--address", "0.0.0.0"], _deadline.Token))
+        {
+            Assert.Equal((200, 401, 401), (await StatusAsync(keyless, "/health/live", null), await StatusAsync(keyless, "/metrics", null), await StatusAsync(keyless, "/anything", null)));
+        }
+
+        await using (var open = await Node.ServeAsync(Data, "worker-2", [.. worker, "--address", "0.0.0.0", "--key-file", path], _deadline.Token))
+        {
+            Assert.Equal((200, 401, 200), (await StatusAsync(open, "/health/live", null), await StatusAsync(open, "/metrics", null), await StatusAsync(open, "/metrics", key)));
+        }
+
+        await using var local = await Node.ServeAsync(Data, "worker-3", worker, _deadline.Token);
+        using var foreign = new HttpRequestMessage(HttpMethod.Get, "/metrics") { Headers = { Host = "evil.example" } };
+        using var refused = await local.Http.SendAsync(foreign, _deadline.Token);
+        Assert.Equal((200, 403), (await StatusAsync(local, "/metrics", null), (int)refused.StatusCode));
+    }
+
+    [Fact]
     public async Task Serve_ToldToStop_LetsItsAnswerEndFirst()
     {
         await using var node = await Node.ServeAsync(Data, "all", ["--model", Goldens.Path(ServedModel.Name), "--template", "bare"], _deadline.Token);

@@ -166,6 +166,28 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task CancelUnread_WhileSomebodyFollows_LeavesTheTurnBe()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        var reached = new TaskCompletionSource();
+        front.AddWorker(0).BeforeToken = (position, cancellation) => StopAt(position, 4, reached, cancellation);
+        var request = TestFront.Ask("Cancel unread");
+        await front.Conversation(Key).BeginTurnAsync(request, _deadline);
+        var reader = front.Conversation(Key).FollowAsync(request.TurnId, 0, _deadline).GetAsyncEnumerator(_deadline);
+        Assert.True(await reader.MoveNextAsync());
+
+        Assert.False(await front.Conversation(Key).CancelUnreadAsync(request.TurnId, _deadline));
+        await reader.DisposeAsync();
+        while (!await front.Conversation(Key).CancelUnreadAsync(request.TurnId, _deadline))
+        {
+            await Task.Yield();
+        }
+
+        Assert.Equal(FinishReason.Cancelled, (await front.ReadAsync(Key, request.TurnId, 0, _deadline))[^2].Finish);
+    }
+
+    [Fact]
     public async Task Begin_WhenEveryWorkerIsOverloaded_EndsWithRetryAfter()
     {
         using var data = new DataFolder();

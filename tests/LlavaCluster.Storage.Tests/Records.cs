@@ -49,6 +49,7 @@ internal static class Records
             Deadline = flag ? null : deadline,
             WorstCaseTokens = options.MaxTokens,
             Transient = flag,
+            ClientOwned = flag && parts.Length == 0,
         });
 
     public static Gen<LogRecord> Any { get; } = Gen.OneOf<LogRecord>(

@@ -32,6 +32,10 @@ public interface IConversationGrain : ITenantScopedGrain
     [Alias("cancel")]
     Task<bool> CancelAsync(Guid turnId, CancellationToken cancellationToken);
 
+    /// <summary>As <see cref="CancelAsync"/>, unless somebody follows the turn. Readers may come through several gateways, and only the grain sees them all.</summary>
+    [Alias("cancel-unread")]
+    Task<bool> CancelUnreadAsync(Guid turnId, CancellationToken cancellationToken);
+
     /// <summary>The turns of this conversation in the order they began; null if it was neither created nor begun, or was deleted.</summary>
     [Alias("history")]
     Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken);

@@ -45,6 +45,10 @@ public sealed record TurnRequest
     /// <summary>A conversation that only serves one stateless call may be dropped some time after its turn ended.</summary>
     [Id(9)]
     public bool Transient { get; init; }
+
+    /// <summary>Of a transient turn: the client chose its id, can find it again by it, and stops it. Otherwise it ends when its last reader leaves.</summary>
+    [Id(10)]
+    public bool ClientOwned { get; init; }
 }
 
 [GenerateSerializer, Alias("llava.turn-priority")]

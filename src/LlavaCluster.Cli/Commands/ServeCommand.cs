@@ -30,6 +30,8 @@ internal static class ServeCommand
     private static readonly Option<string[]> ImageHosts = new("--image-host") { Description = "With --image-urls: the only hosts to fetch from; may be given more than once. Default: every public one." };
     private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
 
+    private static readonly Option<int?> TenantMegabytes = new("--max-tenant-mb") { Description = "Most MiB of pictures a tenant may store; what goes beyond is refused. Default: no limit." };
+
     public static Command Create(Terminal terminal)
     {
         Role.AcceptOnlyFromAmong("all", "front", "worker");
@@ -38,9 +40,10 @@ internal static class ServeCommand
         Bound(SiloPort, 0, 65_535);
         Bound(Threads, 1, 1024);
         Bound(KvMegabytes, 1, 1 << 24);
+        Bound(TenantMegabytes, 1, 1 << 30);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, KeyFile, ImageUrls, ImageHosts,
+            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, KeyFile, ImageUrls, ImageHosts, TenantMegabytes,
         };
         command.Validators.Add(result =>
         {
@@ -83,6 +86,7 @@ internal static class ServeCommand
             KeyFile = parsed.GetValue(KeyFile),
             ImageUrls = parsed.GetValue(ImageUrls),
             ImageHosts = [.. parsed.GetValue(ImageHosts) ?? []],
+            MaxTenantBytes = (long?)parsed.GetValue(TenantMegabytes) << 20,
             KvBytes = (long)parsed.GetValue(KvMegabytes) << 20,
         };
         try
@@ -97,9 +101,9 @@ internal static class ServeCommand
         }
     }
 
-    private static void Bound(Option<int> option, int least, int most) => option.Validators.Add(result =>
+    private static void Bound<T>(Option<T> option, int least, int most) => option.Validators.Add(result =>
     {
-        if (result.GetValueOrDefault<int>() is var value && (value < least || value > most))
+        if (result.GetValueOrDefault<T>() is int value && (value < least || value > most))
         {
             result.AddError($"{option.Name} must be from {least} to {most}; was {value}.");
         }

@@ -42,6 +42,9 @@ internal sealed record ServeOptions
 
     public required long KvBytes { get; init; }
 
+    /// <summary>Most bytes of pictures a tenant may store; null: no limit.</summary>
+    public long? MaxTenantBytes { get; init; }
+
     /// <summary>API keys to know from the start; null: none.</summary>
     public string? KeyFile { get; init; }
 

@@ -47,6 +47,7 @@ internal sealed class Server : IAsyncDisposable
             SiloAddress = options.SiloAddress,
             SiloPort = options.SiloPort,
             Certificates = options.Certificates,
+            MaxTenantObjectBytes = options.MaxTenantBytes,
         });
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(options.EndPoint));
         if (options.Role.HasFlag(ClusterRole.Front))
@@ -54,6 +55,10 @@ internal sealed class Server : IAsyncDisposable
             builder.Services.AddLlavaGrains();
             builder.Services.AddSingleton<IModelCatalog, WorkerModels>();
             builder.Services.AddLlavaGateway(ToGateway(options));
+        }
+        else
+        {
+            builder.Services.AddLlavaAccess(ToGateway(options));
         }
 
         if (options.Role.HasFlag(ClusterRole.Worker))
@@ -65,6 +70,10 @@ internal sealed class Server : IAsyncDisposable
         if (options.Role.HasFlag(ClusterRole.Front))
         {
             app.MapLlavaGateway();
+        }
+        else
+        {
+            app.UseLlavaAccess();
         }
 
         app.MapLlavaOperations().RequireAdmin();

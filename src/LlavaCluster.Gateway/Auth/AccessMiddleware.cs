@@ -6,7 +6,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlavaCluster.Gateway.Auth;
 
-/// <summary>Stands before every route of the server, known or not. What passes carries a <see cref="Caller"/> or was marked as open to all.</summary>
+/// <summary>
+/// Stands before every route of the server, known or not. What passes carries a <see cref="Caller"/> or was marked as open to all. Where no key is
+/// needed, one of ours that is sent all the same is its tenant's, and not let pass if it is wrong; anything else that clients send for a key is ignored.
+/// </summary>
 internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy, KeyVerifier keys)
 {
     private const string Bearer = "Bearer ";
@@ -23,10 +26,10 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy
             case AccessPolicy.Mode.OwnMachineOnly when LoopbackGuard.Refusal(context) is { } reason:
                 await ErrorWriter.WriteAsync(context, AccessRefusal.ForeignPage(reason));
                 return;
-            case AccessPolicy.Mode.OwnMachineOnly:
-                context.Features.Set(Owner);
-                break;
             case var _ when context.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is not null:
+                break;
+            case AccessPolicy.Mode.OwnMachineOnly when KeyOf(context) is not { } key || !ApiKey.IsMeant(key):
+                context.Features.Set(Owner);
                 break;
             default:
                 if (await IdentifyAsync(context) is { } refusal)
@@ -41,17 +44,20 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy
         await next(context);
     }
 
+    private static string? KeyOf(HttpContext context) =>
+        context.Request.Headers.Authorization is [{ } value] && value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : null;
+
     private async Task<AccessRefusal?> IdentifyAsync(HttpContext context)
     {
-        var header = context.Request.Headers.Authorization is [{ } value] && value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : null;
-        if (header is null)
+        if (KeyOf(context) is not { } key)
         {
             return AccessRefusal.NoKey;
         }
 
-        if (await keys.VerifyAsync(header, context.RequestAborted) is not { } caller)
+        var check = await keys.VerifyAsync(key, context.RequestAborted);
+        if (check.Caller is not { } caller)
         {
-            return AccessRefusal.WrongKey;
+            return check.Refusal;
         }
 
         var scope = context.GetEndpoint()?.Metadata.GetMetadata<RequiresScope>()?.Scope ?? Scopes.Chat;

@@ -26,6 +26,9 @@ internal sealed class ApiKey
     /// <summary>SHA-256 of the secret's UTF-8 bytes. Secrets are random, so the hash needs no salt.</summary>
     public ImmutableArray<byte> SecretHash { get; }
 
+    /// <summary>Whether a client means this as one of our keys, right or wrong, and not as what some clients send where none is needed.</summary>
+    public static bool IsMeant(string text) => text.StartsWith(Prefix, StringComparison.Ordinal);
+
     public static bool TryParse(string? text, [NotNullWhen(true)] out ApiKey? key)
     {
         key = null;

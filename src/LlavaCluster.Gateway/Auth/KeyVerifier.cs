@@ -2,18 +2,23 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Turns;
 
 namespace LlavaCluster.Gateway.Auth;
 
 /// <summary>
 /// Asks a key's tenant whether the key holds, and keeps the answer for a while under the hash of the whole key.
-/// Wrong keys are kept too, so that guessing costs the grains little. Safe for use by many threads.
+/// Wrong keys are kept too, so that guessing costs the grains little. A key that held stays good for some time while its tenant cannot be asked:
+/// the loss of a node must not lock out those who were in. Safe for use by many threads.
 /// </summary>
-internal sealed class KeyVerifier(TenantGrains tenants, GatewayOptions options, TimeProvider time) : IDisposable
+internal sealed class KeyVerifier(TenantGrains tenants, GrainCalls calls, GatewayOptions options, TimeProvider time) : IDisposable
 {
     private const int MaxKept = 20_000;
     private const int MaxVerifications = 64;
+
+    // How long a lost tenant is left alone before the next request asks again.
+    private static readonly TimeSpan StalePause = TimeSpan.FromSeconds(1);
 
     private readonly ImmutableArray<ApiKey> _static = [.. options.StaticKeys.Select(ParseStatic)];
     private readonly ConcurrentDictionary<string, Kept> _kept = new(StringComparer.Ordinal);
@@ -21,24 +26,42 @@ internal sealed class KeyVerifier(TenantGrains tenants, GatewayOptions options, 
 
     public bool HasStaticKeys => !_static.IsEmpty;
 
-    public async Task<Caller?> VerifyAsync(string text, CancellationToken cancellationToken)
+    public async Task<KeyCheck> VerifyAsync(string text, CancellationToken cancellationToken)
     {
         if (!ApiKey.TryParse(text, out var key))
         {
-            return null;
+            return new KeyCheck(null, AccessRefusal.WrongKey);
+        }
+
+        if (_static.Any(known => known.Matches(key)))
+        {
+            return new KeyCheck(new Caller(key.Tenant, Scopes.All), null);
         }
 
         var name = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
         var now = time.GetUtcNow();
-        if (_kept.TryGetValue(name, out var kept) && kept.Until > now)
+        var isKept = _kept.TryGetValue(name, out var kept);
+        if (isKept && kept.Until > now)
         {
-            return kept.Caller;
+            return Answer(kept.Caller);
         }
 
-        var caller = await AskAsync(key, cancellationToken);
-        MakeRoom(now);
-        _kept[name] = new Kept(caller, now + options.KeyCacheLifetime);
-        return caller;
+        var mayServe = isKept && kept.Caller is not null && kept.StaleUntil > now;
+        var asked = await AskAsync(key, mayServe ? TimeSpan.Zero : options.RecoveryPatience, cancellationToken);
+        if (!asked.IsFailure(out _, out var caller))
+        {
+            MakeRoom(now);
+            _kept[name] = new Kept(caller, now + options.KeyCacheLifetime, now + options.KeyCacheLifetime + options.StaleKeyLifetime);
+            return Answer(caller);
+        }
+
+        if (!mayServe)
+        {
+            return new KeyCheck(null, AccessRefusal.TenantUnreachable);
+        }
+
+        _kept[name] = kept with { Until = now + StalePause };
+        return Answer(kept.Caller);
     }
 
     public void Dispose() => _verifications.Dispose();
@@ -46,24 +69,25 @@ internal sealed class KeyVerifier(TenantGrains tenants, GatewayOptions options, 
     private static ApiKey ParseStatic(string text) =>
         ApiKey.TryParse(text, out var key) ? key : throw new ArgumentException("Each of StaticKeys must be llava-{tenant}.{keyId}.{secret}.");
 
-    private async Task<Caller?> AskAsync(ApiKey key, CancellationToken cancellationToken)
-    {
-        if (_static.Any(known => known.Matches(key)))
-        {
-            return new Caller(key.Tenant, Scopes.All);
-        }
+    private static KeyCheck Answer(Caller? caller) => new(caller, caller is null ? AccessRefusal.WrongKey : null);
 
-        await _verifications.WaitAsync(cancellationToken);
-        try
+    private Task<Outcome<Caller?>> AskAsync(ApiKey key, TimeSpan patience, CancellationToken cancellationToken) => calls.RepeatAsync(
+        async () =>
         {
-            var scopes = await tenants.VerifyKeyAsync(key.Tenant, key.KeyId, key.SecretHash, cancellationToken);
-            return scopes is { } granted ? new Caller(key.Tenant, granted) : null;
-        }
-        finally
-        {
-            _verifications.Release();
-        }
-    }
+            // Taken for each attempt, so that the keys of a lost tenant do not hold up the others'.
+            await _verifications.WaitAsync(cancellationToken);
+            try
+            {
+                var scopes = await tenants.VerifyKeyAsync(key.Tenant, key.KeyId, key.SecretHash, cancellationToken);
+                return scopes is { } granted ? new Caller(key.Tenant, granted) : null;
+            }
+            finally
+            {
+                _verifications.Release();
+            }
+        },
+        patience,
+        cancellationToken);
 
     private void MakeRoom(DateTimeOffset now)
     {
@@ -74,7 +98,7 @@ internal sealed class KeyVerifier(TenantGrains tenants, GatewayOptions options, 
 
         foreach (var (name, kept) in _kept)
         {
-            if (kept.Until <= now)
+            if (kept.Until <= now && (kept.Caller is null || kept.StaleUntil <= now))
             {
                 _kept.TryRemove(name, out _);
             }
@@ -86,5 +110,9 @@ internal sealed class KeyVerifier(TenantGrains tenants, GatewayOptions options, 
         }
     }
 
-    private readonly record struct Kept(Caller? Caller, DateTimeOffset Until);
+    /// <param name="StaleUntil">Until when a caller is let in although the answer is old and cannot be renewed.</param>
+    private readonly record struct Kept(Caller? Caller, DateTimeOffset Until, DateTimeOffset StaleUntil);
 }
+
+/// <summary>Who has the key, or why nobody is let in by it: exactly one of the two.</summary>
+internal readonly record struct KeyCheck(Caller? Caller, AccessRefusal? Refusal);

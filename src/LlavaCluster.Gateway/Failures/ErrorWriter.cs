@@ -16,16 +16,13 @@ internal static class ErrorWriter
 
     public static Task WriteAsync(HttpContext context, ChatFailure failure)
     {
-        if (FailureTable.RetryAfterSeconds(failure) is { } seconds)
-        {
-            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        }
-
+        SetRetryAfter(context, FailureTable.RetryAfterSeconds(failure));
         return WriteJsonAsync(context, FailureTable.Of(failure.Kind).Http, BodyOf(failure));
     }
 
     public static Task WriteAsync(HttpContext context, AccessRefusal refusal)
     {
+        SetRetryAfter(context, refusal.RetryAfterSeconds);
         if (refusal.Http == StatusCodes.Status401Unauthorized)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -60,6 +57,14 @@ internal static class ErrorWriter
         RetryAfterSeconds = FailureTable.RetryAfterSeconds(failure) ?? 0,
     };
 
+    private static void SetRetryAfter(HttpContext context, int? seconds)
+    {
+        if (seconds is { } wait)
+        {
+            context.Response.Headers.RetryAfter = wait.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+
     private static Task WriteJsonAsync(HttpContext context, int status, ErrorBody body)
     {
         context.Response.StatusCode = status;
@@ -70,7 +75,7 @@ internal static class ErrorWriter
     /// <summary>A trailers-only response: gRPC sends a status that precedes any message in the headers.</summary>
     private static Task WriteGrpcAsync(HttpContext context, AccessRefusal refusal)
     {
-        var detail = new ErrorDetail { Code = refusal.Code, Message = refusal.Message };
+        var detail = new ErrorDetail { Code = refusal.Code, Message = refusal.Message, RetryAfterSeconds = refusal.RetryAfterSeconds ?? 0 };
         context.Response.StatusCode = StatusCodes.Status200OK;
         context.Response.ContentType = "application/grpc";
         context.Response.Headers["grpc-status"] = ((int)refusal.Grpc).ToString(CultureInfo.InvariantCulture);

@@ -34,7 +34,8 @@ internal static class FailureTable
     public static int? RetryAfterSeconds(ChatFailure failure) => failure.Kind switch
     {
         _ when failure.RetryAfter is { } wait => Math.Max(1, (int)Math.Ceiling(Math.Min(wait.TotalSeconds, TimeSpan.FromDays(1).TotalSeconds))),
-        ChatFailureKind.QuotaExceeded or ChatFailureKind.Overloaded or ChatFailureKind.ModelUnavailable => 1,
+        // A quota that no wait satisfies comes without one.
+        ChatFailureKind.Overloaded or ChatFailureKind.ModelUnavailable => 1,
         _ => null,
     };
 }

@@ -5,7 +5,6 @@ namespace LlavaCluster.Gateway.Failures;
 
 /// <summary>A value, or the failure to report instead of it.</summary>
 internal readonly struct Outcome<T>
-    where T : class
 {
     private Outcome(T? value, ChatFailure? failure)
     {
@@ -19,9 +18,9 @@ internal readonly struct Outcome<T>
 
     public static implicit operator Outcome<T>(T value) => new(value, null);
 
-    public static implicit operator Outcome<T>(ChatFailure failure) => new(null, failure);
+    public static implicit operator Outcome<T>(ChatFailure failure) => new(default, failure);
 
-    public bool IsFailure([NotNullWhen(true)] out ChatFailure? failure, [NotNullWhen(false)] out T? value)
+    public bool IsFailure([NotNullWhen(true)] out ChatFailure? failure, [MaybeNullWhen(true)] out T value)
     {
         failure = Failure;
         value = Value;

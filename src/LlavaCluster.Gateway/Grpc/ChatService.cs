@@ -43,21 +43,15 @@ internal sealed class ChatService(RequestValidator validator, StatelessChat chat
         {
             await foreach (var step in chat.FollowAsync(turn, mayResume: false, context.CancellationToken))
             {
-                operation.OnText(step);
+                operation.Take(step);
                 if (step.Failure is { } failure)
                 {
-                    operation.Fail(failure);
                     throw ErrorWriter.Rpc(failure);
                 }
 
                 if (step.Sequence > request.ResumeFrom || step.Completed)
                 {
                     await responseStream.WriteAsync(ProtoWriting.Event(step), context.CancellationToken);
-                }
-
-                if (step.Completed)
-                {
-                    operation.Complete(step.Usage);
                 }
             }
         }
@@ -74,7 +68,8 @@ internal sealed class ChatService(RequestValidator validator, StatelessChat chat
 
         Throw(checks);
         var key = TurnIds.Stateless(context.GetHttpContext().Caller().Tenant, turn);
-        return new CancelResponse { Cancelled = await turns.CancelAsync(key, turn, context.CancellationToken) };
+        var asked = await turns.CancelAsync(key, turn, context.CancellationToken);
+        return asked.IsFailure(out var failure, out var cancelled) ? throw ErrorWriter.Rpc(failure) : new CancelResponse { Cancelled = cancelled };
     }
 
     internal static void Throw(FieldChecks checks)
@@ -105,7 +100,7 @@ internal sealed class ChatService(RequestValidator validator, StatelessChat chat
             throw ErrorWriter.Rpc(failure);
         }
 
-        var operation = instruments.Begin(valid);
+        var operation = instruments.Begin(valid.Card.Name, valid.Options);
         var begun = await chat.BeginAsync(tenant, valid, clientTurn, Deadline(context), context.CancellationToken);
         if (begun.IsFailure(out failure, out var turn))
         {

@@ -7,12 +7,13 @@ using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Images;
 using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Gateway.Telemetry;
 using LlavaCluster.Gateway.Turns;
 
 namespace LlavaCluster.Gateway.Grpc;
 
 /// <summary>Conversations over gRPC, one call of the grain's each.</summary>
-internal sealed class ConversationsService(RequestValidator validator, TurnRunner turns, ImageIntake images) : Conversations.ConversationsBase
+internal sealed class ConversationsService(RequestValidator validator, TurnRunner turns, ImageIntake images, GatewayInstruments instruments) : Conversations.ConversationsBase
 {
     public override async Task<CreateConversationResponse> Create(CreateConversationRequest request, ServerCallContext context)
     {
@@ -33,14 +34,16 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
             throw ErrorWriter.Rpc(failure);
         }
 
-        if (parent is null && await turns.HistoryAsync(key, context.CancellationToken) is null)
+        var unknown = new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation: Create makes one.", "conversation_id");
+        if (parent is null && (await turns.HistoryAsync(key, unknown, context.CancellationToken)).IsFailure(out failure, out _))
         {
-            throw ErrorWriter.Rpc(new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation: Create makes one.", "conversation_id"));
+            throw ErrorWriter.Rpc(failure);
         }
 
         // The call's deadline bounds the beginning; the answer has none, since nobody need wait for it.
-        var begun = await turns.BeginAsync(key, TurnRequests.Make(valid, turn, parent, null, transient: false, key.ToString()), context.CancellationToken);
-        return begun.Failure is { } refusal ? throw ErrorWriter.Rpc(refusal) : new BeginTurnResponse { TurnId = turn.ToString() };
+        return await turns.BeginAsync(key, TurnRequests.Kept(valid, turn, parent, key), context.CancellationToken) is { } refusal
+            ? throw ErrorWriter.Rpc(refusal)
+            : new BeginTurnResponse { TurnId = turn.ToString() };
     }
 
     public override async Task Follow(FollowRequest request, IServerStreamWriter<Llava.V1.TurnEvent> responseStream, ServerCallContext context)
@@ -54,8 +57,10 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         }
 
         ChatService.Throw(checks);
+        using var operation = request.ResumeFrom == 0 ? await MeasureAsync(key, turn, context.CancellationToken) : null;
         await foreach (var step in turns.FollowAsync(key, turn, 0, context.CancellationToken))
         {
+            operation?.Take(step);
             if (step.Failure is { } failure)
             {
                 throw ErrorWriter.Rpc(failure);
@@ -74,7 +79,8 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         var key = Key(request.ConversationId, context, checks);
         var turn = RequiredTurn(request.TurnId, checks);
         ChatService.Throw(checks);
-        return new CancelTurnResponse { Cancelled = await turns.CancelAsync(key, turn, context.CancellationToken) };
+        var asked = await turns.CancelAsync(key, turn, context.CancellationToken);
+        return asked.IsFailure(out var failure, out var cancelled) ? throw ErrorWriter.Rpc(failure) : new CancelTurnResponse { Cancelled = cancelled };
     }
 
     public override async Task<HistoryResponse> History(HistoryRequest request, ServerCallContext context)
@@ -82,8 +88,13 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         var checks = new FieldChecks();
         var key = Key(request.ConversationId, context, checks);
         ChatService.Throw(checks);
-        var history = await turns.HistoryAsync(key, context.CancellationToken)
-            ?? throw ErrorWriter.Rpc(new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation_id"));
+        var unknown = new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation_id");
+        var asked = await turns.HistoryAsync(key, unknown, context.CancellationToken);
+        if (asked.IsFailure(out var failure, out var history))
+        {
+            throw ErrorWriter.Rpc(failure);
+        }
+
         var response = new HistoryResponse { CreatedAt = Timestamp.FromDateTimeOffset(history.CreatedAt) };
         response.Turns.AddRange(history.Turns.Select(ProtoWriting.Turn));
         return response;
@@ -94,7 +105,8 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         var checks = new FieldChecks();
         var key = Key(request.ConversationId, context, checks);
         ChatService.Throw(checks);
-        return new DeleteConversationResponse { Deleted = await turns.DeleteAsync(key, context.CancellationToken) };
+        var asked = await turns.DeleteAsync(key, context.CancellationToken);
+        return asked.IsFailure(out var failure, out var deleted) ? throw ErrorWriter.Rpc(failure) : new DeleteConversationResponse { Deleted = deleted };
     }
 
     public override async Task<UploadImageResponse> UploadImage(UploadImageRequest request, ServerCallContext context)
@@ -102,7 +114,17 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         var stored = await images.StoreAsync(Tenant(context), request.Content.Memory, "content", context.CancellationToken);
         return stored.IsFailure(out var failure, out var taken)
             ? throw ErrorWriter.Rpc(failure)
-            : new UploadImageResponse { ImageId = taken.Id.Value, Width = taken.Header!.Width, Height = taken.Header.Height, MediaType = taken.Header.MediaType };
+            : new UploadImageResponse { ImageId = taken.Id.Value, Width = taken.Header.Width, Height = taken.Header.Height, MediaType = taken.Header.MediaType };
+    }
+
+    /// <summary>An answer is measured from its first reader on; null for one that is already whole.</summary>
+    private async Task<ChatOperation?> MeasureAsync(ConversationKey key, Guid turn, CancellationToken cancellationToken)
+    {
+        var unknown = new ChatFailure(ChatFailureKind.NotFound, $"There is no turn {turn} in conversation {key.Id}.", "turn_id");
+        var found = await turns.FindAsync(key, turn, unknown, cancellationToken);
+        return found.IsFailure(out var failure, out var view) ? throw ErrorWriter.Rpc(failure)
+            : view.Completed ? null
+            : instruments.Begin(view.Request.Model, view.Request.Options);
     }
 
     private static TenantId Tenant(ServerCallContext context) => context.GetHttpContext().Caller().Tenant;

@@ -5,6 +5,7 @@ using Llava.V1;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Turns;
 using KeyInfo = Llava.V1.KeyInfo;
@@ -12,7 +13,7 @@ using KeyInfo = Llava.V1.KeyInfo;
 namespace LlavaCluster.Gateway.Grpc;
 
 /// <summary>Keys, quotas and usage of tenants, for callers with the admin scope only (the route says so).</summary>
-internal sealed class TenantsService(TenantGrains tenants) : Llava.V1.Tenants.TenantsBase
+internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls) : Llava.V1.Tenants.TenantsBase
 {
     private const int MostLabel = 100;
     private const double MostWeight = 1000;
@@ -30,24 +31,24 @@ internal sealed class TenantsService(TenantGrains tenants) : Llava.V1.Tenants.Te
 
         ChatService.Throw(checks);
         ImmutableArray<string> scopes = request.Scopes.Count == 0 ? [Scopes.Chat] : [.. request.Scopes.Distinct()];
-        var created = await tenants.Tenant(tenant).CreateKeyAsync(request.Label, scopes, context.CancellationToken);
-        return new CreateKeyResponse { Info = Info(created.Info), ApiKey = created.ApiKey };
+        // Not repeated: whether the first attempt made a key nobody knows, and the second would make another.
+        var asked = await calls.RepeatAsync(() => tenants.Tenant(tenant).CreateKeyAsync(request.Label, scopes, context.CancellationToken), TimeSpan.Zero, context.CancellationToken);
+        return asked.IsFailure(out var failure, out var created) ? throw ErrorWriter.Rpc(failure) : new CreateKeyResponse { Info = Info(created.Info), ApiKey = created.ApiKey };
     }
 
     public override async Task<ListKeysResponse> ListKeys(ListKeysRequest request, ServerCallContext context)
     {
         var response = new ListKeysResponse();
-        response.Keys.AddRange((await Known(request.Tenant).KeysAsync(context.CancellationToken)).Select(Info));
+        response.Keys.AddRange((await AskAsync(request.Tenant, tenant => tenant.KeysAsync(context.CancellationToken), context)).Select(Info));
         return response;
     }
 
     public override async Task<RevokeKeyResponse> RevokeKey(RevokeKeyRequest request, ServerCallContext context) =>
-        new() { Revoked = await Known(request.Tenant).RevokeKeyAsync(request.KeyId, context.CancellationToken) };
+        new() { Revoked = await AskAsync(request.Tenant, tenant => tenant.RevokeKeyAsync(request.KeyId, context.CancellationToken), context) };
 
     public override async Task<SetQuotaResponse> SetQuota(SetQuotaRequest request, ServerCallContext context)
     {
         var checks = new FieldChecks();
-        var tenant = Tenant(request.Tenant, checks);
         var quota = request.Quota ?? new Quota();
         var valid = new TenantQuota
         {
@@ -57,13 +58,16 @@ internal sealed class TenantsService(TenantGrains tenants) : Llava.V1.Tenants.Te
             Weight = quota.HasWeight ? checks.Range("quota.weight", quota.Weight, 0, MostWeight, open: true) : 1,
         };
         ChatService.Throw(checks);
-        await tenants.Tenant(tenant).SetQuotaAsync(valid, context.CancellationToken);
-        return new SetQuotaResponse();
+        return await AskAsync(request.Tenant, async tenant =>
+        {
+            await tenant.SetQuotaAsync(valid, context.CancellationToken);
+            return new SetQuotaResponse();
+        }, context);
     }
 
     public override async Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context)
     {
-        var usage = await Known(request.Tenant).UsageAsync(context.CancellationToken);
+        var usage = await AskAsync(request.Tenant, tenant => tenant.UsageAsync(context.CancellationToken), context);
         return new GetUsageResponse
         {
             Quota = Write(usage.Quota),
@@ -86,12 +90,14 @@ internal sealed class TenantsService(TenantGrains tenants) : Llava.V1.Tenants.Te
         return TenantId.Default;
     }
 
-    private ITenantGrain Known(string name)
+    /// <summary>Asks a tenant what may be asked again.</summary>
+    private async Task<T> AskAsync<T>(string name, Func<ITenantGrain, Task<T>> call, ServerCallContext context)
     {
         var checks = new FieldChecks();
         var tenant = Tenant(name, checks);
         ChatService.Throw(checks);
-        return tenants.Tenant(tenant);
+        var asked = await calls.RepeatAsync(() => call(tenants.Tenant(tenant)), context.CancellationToken);
+        return asked.IsFailure(out var failure, out var answer) ? throw ErrorWriter.Rpc(failure) : answer;
     }
 
     private static KeyInfo Info(Abstractions.Tenants.KeyInfo info)

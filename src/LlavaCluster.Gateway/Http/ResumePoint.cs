@@ -8,13 +8,16 @@ namespace LlavaCluster.Gateway.Http;
 /// <summary>Where a client wants a stream to go on: the last event's id it has seen.</summary>
 internal static class ResumePoint
 {
-    /// <summary>The query parameter, or the header that browsers' EventSource sends; 0 without either.</summary>
-    public static long Read(HttpRequest request, string parameter, FieldChecks checks)
+    /// <summary>
+    /// The header, or else the query parameter; null without either. A browser's EventSource connects again to the address it had, old parameter and all,
+    /// and says in the header how far it has come since.
+    /// </summary>
+    public static long? Read(HttpRequest request, string parameter, FieldChecks checks)
     {
-        var (field, text) = request.Query[parameter] is [{ } query] ? (parameter, query) : ("Last-Event-ID", (string?)request.Headers["Last-Event-ID"]);
+        var (field, text) = request.Headers["Last-Event-ID"] is [{ Length: > 0 } header] ? ("Last-Event-ID", header) : (parameter, (string?)request.Query[parameter]);
         if (string.IsNullOrEmpty(text))
         {
-            return 0;
+            return null;
         }
 
         if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var after))

@@ -11,8 +11,7 @@ namespace LlavaCluster.Gateway.Images;
 /// <summary>Takes a picture in any form a client may send it and stores it, once its header keeps every bound. Decodes no pixels.</summary>
 internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageFetcher fetcher)
 {
-    /// <param name="Header">Null for a picture that was stored, and so checked, before.</param>
-    internal sealed record Taken(ImageId Id, ImageHeader? Header);
+    internal sealed record Taken(ImageId Id, ImageHeader Header);
 
     public async Task<Outcome<Taken>> TakeAsync(TenantId tenant, RawPart part, CancellationToken cancellationToken)
     {
@@ -64,9 +63,15 @@ internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageF
         }
 
         await using var stored = await store.OpenAsync(tenant, id.Value, cancellationToken);
-        return stored is not null
-            ? new Taken(id.Value, null)
-            : new ChatFailure(ChatFailureKind.NotFound, $"{field} names a picture that was not uploaded.", field);
+        if (stored is null)
+        {
+            return new ChatFailure(ChatFailureKind.NotFound, $"{field} names a picture that was not uploaded.", field);
+        }
+
+        // Its size counts in the request's bound, and the bounds may be tighter than when it was uploaded.
+        var content = new byte[stored.Length];
+        await stored.ReadExactlyAsync(content, cancellationToken);
+        return ImageHeader.TryRead(content, limits.File, out var header, out var problem) ? new Taken(id.Value, header) : Refuse(field, problem);
     }
 
     private static ChatFailure Refuse(string field, string rule) => new(ChatFailureKind.InvalidRequest, $"{field} {rule}", field);

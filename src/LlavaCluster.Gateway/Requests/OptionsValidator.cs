@@ -28,7 +28,18 @@ internal sealed class OptionsValidator(ChatLimits limits)
         TopLogprobs = TopLogprobs(raw, checks),
         Choices = raw.Choices is { } choices ? Whole(raw.ChoicesField, choices, 1, limits.MaxChoices, checks) : 1,
         Constraint = Constraint(raw.Constraints, checks),
+        IgnoreEos = IgnoreEos(raw, checks),
     };
+
+    private static bool IgnoreEos(RawOptions raw, FieldChecks checks)
+    {
+        if (raw is { IgnoreEos: true, Constraints: [var constraint, ..] })
+        {
+            checks.Fail("ignore_eos", $"must not be true together with {constraint.Field}: what is whole cannot go on.");
+        }
+
+        return raw.IgnoreEos;
+    }
 
     private static int Whole(string field, long value, int least, int most, FieldChecks checks)
     {

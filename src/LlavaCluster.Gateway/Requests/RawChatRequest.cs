@@ -72,6 +72,9 @@ internal sealed record RawOptions
 
     public string ChoicesField { get; init; } = "n";
 
+    /// <summary>Whether the answer goes on to its token bound, past the model's own end. vLLM's extension.</summary>
+    public bool IgnoreEos { get; init; }
+
     public ImmutableArray<RawConstraint> Constraints { get; init; } = [];
 }
 

@@ -178,7 +178,7 @@ internal sealed class RequestValidator(IModelCatalog models, ChatLimits limits, 
                     return failure;
                 }
 
-                pixels += picture.Header?.Pixels ?? 0;
+                pixels += picture.Header.Pixels;
                 if (pixels > imageLimits.MaxPixelsPerRequest)
                 {
                     return new ChatFailure(

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Gateway.Failures;
-using LlavaCluster.Gateway.Requests;
 
 namespace LlavaCluster.Gateway.Telemetry;
 
@@ -17,19 +16,29 @@ internal sealed class ChatOperation : IDisposable
     private string? _error;
     private bool _ended;
 
-    public ChatOperation(GatewayInstruments instruments, Activity? activity, ValidChatRequest request)
+    public ChatOperation(GatewayInstruments instruments, Activity? activity, string model, GenerationOptions options)
     {
-        (_instruments, _activity, _model) = (instruments, activity, request.Card.Name);
+        (_instruments, _activity, _model) = (instruments, activity, model);
         activity?.SetTag("gen_ai.operation.name", "chat").SetTag("gen_ai.provider.name", "llava").SetTag("gen_ai.request.model", _model)
-            .SetTag("gen_ai.request.choice.count", request.Options.Choices).SetTag("gen_ai.request.max_tokens", request.Options.MaxTokens)
-            .SetTag("gen_ai.request.temperature", request.Options.Temperature).SetTag("gen_ai.request.top_p", request.Options.TopP);
+            .SetTag("gen_ai.request.choice.count", options.Choices).SetTag("gen_ai.request.max_tokens", options.MaxTokens)
+            .SetTag("gen_ai.request.temperature", options.Temperature).SetTag("gen_ai.request.top_p", options.TopP);
     }
 
-    public void OnText(TurnEvent step)
+    /// <summary>Takes each event of a followed answer, the last one too.</summary>
+    public void Take(TurnEvent step)
     {
         if (_firstToken is null && step.Text.Length > 0)
         {
             _firstToken = Stopwatch.GetTimestamp();
+        }
+
+        if (step is { Completed: true, Failure: { } failure })
+        {
+            Fail(failure);
+        }
+        else if (step.Completed)
+        {
+            Complete(step.Usage);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Abstractions.Chat;
 
 namespace LlavaCluster.Gateway.Telemetry;
 
@@ -33,7 +33,7 @@ internal sealed class GatewayInstruments : IDisposable
 
     public Histogram<long> Tokens { get; }
 
-    public ChatOperation Begin(ValidChatRequest request) => new(this, _source.StartActivity($"chat {request.Card.Name}", ActivityKind.Internal), request);
+    public ChatOperation Begin(string model, GenerationOptions options) => new(this, _source.StartActivity($"chat {model}", ActivityKind.Internal), model, options);
 
     public void Dispose()
     {

@@ -8,16 +8,21 @@ namespace LlavaCluster.Gateway.Turns;
 
 /// <summary>
 /// Stops stateless answers that nobody reads any more. A streamed one is given some time first, because its reader may only have lost its connection
-/// and resume. Turns whose id the client chose are not watched: their owner stops them.
+/// and resume, here or through another gateway: the conversation itself knows whether it has. Turns whose id the client chose are not watched: their
+/// owner stops them.
 /// </summary>
 internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions options, TimeProvider time, ILogger<OrphanTurns> logger) : BackgroundService
 {
     private const int MostWaiting = 65_536;
 
+    // Conversations that cannot be reached keep their stopper waiting; the others' orphans must not.
+    private const int Stoppers = 8;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private readonly ConcurrentDictionary<Guid, Watch> _watched = new();
 
     // Full only if cancelling has stalled; then an orphan runs to its own end, which its token bound limits.
-    private readonly Channel<(ConversationKey Key, Guid Turn)> _orphans = Channel.CreateBounded<(ConversationKey, Guid)>(MostWaiting);
+    private readonly Channel<Orphan> _orphans = Channel.CreateBounded<Orphan>(MostWaiting);
 
     /// <summary>Marks a turn as read until the result is disposed.</summary>
     public Reading Read(ConversationKey key, Guid turn, bool mayResume)
@@ -27,16 +32,14 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
     }
 
     /// <summary>Stops a turn that perhaps began and that nobody will read.</summary>
-    public void Abandon(ConversationKey key, Guid turn) => _orphans.Writer.TryWrite((key, turn));
+    public void Abandon(ConversationKey key, Guid turn) => _orphans.Writer.TryWrite(new Orphan(key, turn, UnlessFollowed: false));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            await foreach (var (key, turn) in _orphans.Reader.ReadAllAsync(stoppingToken))
-            {
-                await StopAsync(key, turn, stoppingToken);
-            }
+            var stoppers = new ParallelOptions { MaxDegreeOfParallelism = Stoppers, CancellationToken = stoppingToken };
+            await Parallel.ForEachAsync(_orphans.Reader.ReadAllAsync(stoppingToken), stoppers, StopAsync);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -44,18 +47,19 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
         }
     }
 
-    private async Task StopAsync(ConversationKey key, Guid turn, CancellationToken stoppingToken)
+    private async ValueTask StopAsync(Orphan orphan, CancellationToken stoppingToken)
     {
         try
         {
-            if (await turns.CancelAsync(key, turn, stoppingToken))
+            var asked = await turns.StopOrphanAsync(orphan.Key, orphan.Turn, orphan.UnlessFollowed, Patience, stoppingToken);
+            if (!asked.IsFailure(out _, out var stopped) && stopped)
             {
-                LogStopped(logger, turn);
+                LogStopped(logger, orphan.Turn);
             }
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
-            LogFailed(logger, turn, exception);
+            LogFailed(logger, orphan.Turn, exception);
         }
     }
 
@@ -77,7 +81,7 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
             {
                 if (_watched.TryRemove(new(turn, watch)) && !finished)
                 {
-                    _orphans.Writer.TryWrite((key, turn));
+                    Abandon(key, turn);
                 }
 
                 return;
@@ -98,7 +102,7 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
         if (_watched.TryGetValue(turn, out var watch) && watch.Readers == 0 && _watched.TryRemove(new(turn, watch)))
         {
             watch.Timer?.Dispose();
-            _orphans.Writer.TryWrite((key, turn));
+            _orphans.Writer.TryWrite(new Orphan(key, turn, UnlessFollowed: true));
         }
     }
 
@@ -116,6 +120,8 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
 
         public void Dispose() => owner.Leave(key, turn, grace, Finished);
     }
+
+    private readonly record struct Orphan(ConversationKey Key, Guid Turn, bool UnlessFollowed);
 
     private sealed record Watch(int Readers, ITimer? Timer)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
@@ -12,28 +13,36 @@ internal sealed class StatelessChat(TurnRunner turns, OrphanTurns orphans)
     public async Task<Outcome<StatelessTurn>> BeginAsync(
         TenantId tenant, ValidChatRequest request, Guid? clientTurn, DateTimeOffset? deadline, CancellationToken cancellationToken)
     {
-        var turn = clientTurn ?? TurnIds.New();
-        var key = TurnIds.Stateless(tenant, turn);
-        BeginTurnResult begun;
+        var id = clientTurn ?? TurnIds.New();
+        var turn = new StatelessTurn(TurnIds.Stateless(tenant, id), TurnRequests.Stateless(request, id, clientOwned: clientTurn is not null, deadline));
+        ChatFailure? failure;
         try
         {
-            begun = await turns.BeginAsync(key, TurnRequests.Make(request, turn, null, deadline, transient: true), cancellationToken);
+            failure = await turns.BeginAsync(turn.Key, turn.Request, cancellationToken);
         }
         catch when (clientTurn is null)
         {
             // The caller left, or the call failed: the turn may run all the same, and nobody else knows its name.
-            orphans.Abandon(key, turn);
+            orphans.Abandon(turn.Key, id);
             throw;
         }
 
-        return begun.Failure is { } failure ? failure : new StatelessTurn(key, turn, clientTurn is not null);
+        return failure is null ? turn : failure;
+    }
+
+    /// <summary>A turn that was begun before, by any gateway.</summary>
+    /// <param name="unknown">The failure where there is none.</param>
+    public async Task<Outcome<StatelessTurn>> FindAsync(TenantId tenant, Guid turn, ChatFailure unknown, CancellationToken cancellationToken)
+    {
+        var key = TurnIds.Stateless(tenant, turn);
+        var found = await turns.FindAsync(key, turn, unknown, cancellationToken);
+        return found.IsFailure(out var failure, out var view) ? failure : new StatelessTurn(key, view.Request);
     }
 
     /// <summary>The answer's events; leaving them early stops a turn that the gateway named, after a grace if <paramref name="mayResume"/>.</summary>
-    public async IAsyncEnumerable<TurnEvent> FollowAsync(
-        StatelessTurn turn, bool mayResume, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<TurnEvent> FollowAsync(StatelessTurn turn, bool mayResume, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var reading = turn.ClientOwned ? null : orphans.Read(turn.Key, turn.TurnId, mayResume);
+        using var reading = turn.Request.ClientOwned ? null : orphans.Read(turn.Key, turn.TurnId, mayResume);
         await foreach (var step in turns.FollowAsync(turn.Key, turn.TurnId, 0, cancellationToken))
         {
             if (reading is not null)
@@ -58,4 +67,7 @@ internal sealed class StatelessChat(TurnRunner turns, OrphanTurns orphans)
     }
 }
 
-internal sealed record StatelessTurn(ConversationKey Key, Guid TurnId, bool ClientOwned);
+internal sealed record StatelessTurn(ConversationKey Key, TurnRequest Request)
+{
+    public Guid TurnId => Request.TurnId;
+}

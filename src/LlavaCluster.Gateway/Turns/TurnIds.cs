@@ -10,8 +10,10 @@ internal static class TurnIds
     private const int GuidLength = 32;
 
     /// <summary>The conversation behind a stateless call: one of its own, named by the turn, so that every gateway finds it again.</summary>
-    public static ConversationKey Stateless(TenantId tenant, Guid turn) =>
-        ConversationKey.TryCreate(tenant, $"s-{turn:n}", out var key) ? key.Value : throw new InvalidOperationException("A turn id is always a conversation id.");
+    public static ConversationKey Stateless(TenantId tenant, Guid turn) => Named(tenant, 's', turn);
+
+    /// <summary>The conversation that a turn of the client's naming begins, so that the same call sent again finds the turn in it.</summary>
+    public static ConversationKey BegunBy(TenantId tenant, Guid turn) => Named(tenant, 'r', turn);
 
     /// <summary>A turn id from what a client calls the request: a UUID as it is, any other text by its hash.</summary>
     public static Guid FromClient(string idempotencyKey) =>
@@ -44,4 +46,7 @@ internal static class TurnIds
         conversation = key.GetValueOrDefault();
         return named && Guid.TryParseExact(id.AsSpan(Prefix.Length, GuidLength), "n", out turn);
     }
+
+    private static ConversationKey Named(TenantId tenant, char kind, Guid turn) =>
+        ConversationKey.TryCreate(tenant, $"{kind}-{turn:n}", out var key) ? key.Value : throw new InvalidOperationException("A turn id is always a conversation id.");
 }

@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Failures;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 
 namespace LlavaCluster.Gateway.Turns;
 
@@ -10,33 +10,57 @@ namespace LlavaCluster.Gateway.Turns;
 /// Begins and follows turns across the loss of the nodes that hold them. A conversation whose node died comes back elsewhere from its journal:
 /// beginning again is safe by the turn's id, and following goes on after the last sequence number seen, so that the reader notices only a pause.
 /// </summary>
-internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions options, TimeProvider time, ILogger<TurnRunner> logger)
+internal sealed partial class TurnRunner(TenantGrains grains, GrainCalls calls, GatewayOptions options, TimeProvider time, ILogger<TurnRunner> logger)
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
-
     /// <summary>Null if the conversation exists now; otherwise why not.</summary>
-    public Task<ChatFailure?> CreateAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        PersistAsync(() => grains.Conversation(key).CreateAsync(cancellationToken), Lost, cancellationToken);
+    public async Task<ChatFailure?> CreateAsync(ConversationKey key, CancellationToken cancellationToken)
+    {
+        var created = await calls.RepeatAsync(() => grains.Conversation(key).CreateAsync(cancellationToken), cancellationToken);
+        return created.IsFailure(out var lost, out var refusal) ? lost : refusal;
+    }
 
-    public Task<BeginTurnResult> BeginAsync(ConversationKey key, TurnRequest request, CancellationToken cancellationToken) =>
-        PersistAsync(() => grains.Conversation(key).BeginTurnAsync(request, cancellationToken), BeginTurnResult.Refused(Lost), cancellationToken);
+    /// <summary>Null if the turn has begun; otherwise why not.</summary>
+    public async Task<ChatFailure?> BeginAsync(ConversationKey key, TurnRequest request, CancellationToken cancellationToken)
+    {
+        var begun = await calls.RepeatAsync(() => grains.Conversation(key).BeginTurnAsync(request, cancellationToken), cancellationToken);
+        return begun.IsFailure(out var lost, out var result) ? lost : result.Failure;
+    }
 
-    public Task<ConversationHistory?> HistoryAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        PersistAsync(() => grains.Conversation(key).HistoryAsync(cancellationToken), null, cancellationToken);
+    /// <param name="unknown">The failure where there is no such conversation.</param>
+    public async Task<Outcome<ConversationHistory>> HistoryAsync(ConversationKey key, ChatFailure unknown, CancellationToken cancellationToken)
+    {
+        var asked = await calls.RepeatAsync(() => grains.Conversation(key).HistoryAsync(cancellationToken), cancellationToken);
+        return asked.IsFailure(out var lost, out var history) ? lost : history is null ? unknown : history;
+    }
 
-    public Task<bool> CancelAsync(ConversationKey key, Guid turn, CancellationToken cancellationToken) =>
-        PersistAsync(() => grains.Conversation(key).CancelAsync(turn, cancellationToken), false, cancellationToken);
+    /// <param name="unknown">The failure where there is no such turn.</param>
+    public async Task<Outcome<TurnView>> FindAsync(ConversationKey key, Guid turn, ChatFailure unknown, CancellationToken cancellationToken)
+    {
+        var asked = await HistoryAsync(key, unknown, cancellationToken);
+        return asked.IsFailure(out var failure, out var history) ? failure : history.Turns.FirstOrDefault(view => view.Request.TurnId == turn) is { } found ? found : unknown;
+    }
 
-    public Task<bool> DeleteAsync(ConversationKey key, CancellationToken cancellationToken) =>
-        PersistAsync(() => grains.Conversation(key).DeleteAsync(cancellationToken), false, cancellationToken);
+    /// <summary>Stops a turn; false if it was not running.</summary>
+    public Task<Outcome<bool>> CancelAsync(ConversationKey key, Guid turn, CancellationToken cancellationToken) =>
+        calls.RepeatAsync(() => grains.Conversation(key).CancelAsync(turn, cancellationToken), cancellationToken);
+
+    /// <summary>Stops a turn that lost its reader here.</summary>
+    /// <param name="unlessFollowed">Leaves it be if another reader follows it, through whichever gateway.</param>
+    public Task<Outcome<bool>> StopOrphanAsync(ConversationKey key, Guid turn, bool unlessFollowed, TimeSpan patience, CancellationToken cancellationToken) => calls.RepeatAsync(
+        () => unlessFollowed ? grains.Conversation(key).CancelUnreadAsync(turn, cancellationToken) : grains.Conversation(key).CancelAsync(turn, cancellationToken),
+        patience,
+        cancellationToken);
+
+    /// <summary>False if there was no such conversation.</summary>
+    public Task<Outcome<bool>> DeleteAsync(ConversationKey key, CancellationToken cancellationToken) =>
+        calls.RepeatAsync(() => grains.Conversation(key).DeleteAsync(cancellationToken), cancellationToken);
 
     /// <summary>The turn's events after <paramref name="after"/>, without gaps or repeats, to the one that is Completed.</summary>
     public async IAsyncEnumerable<TurnEvent> FollowAsync(ConversationKey key, Guid turn, long after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var seen = after;
-        var pause = FirstPause;
-        var progress = time.GetTimestamp();
+        var pause = GrainCalls.FirstPause;
+        long? lostAt = null;
         while (true)
         {
             var events = grains.Conversation(key).FollowAsync(turn, seen, cancellationToken).GetAsyncEnumerator(cancellationToken);
@@ -49,7 +73,7 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
                         continue;
                     }
 
-                    (seen, pause, progress) = (step.Sequence, FirstPause, time.GetTimestamp());
+                    (seen, pause, lostAt) = (step.Sequence, GrainCalls.FirstPause, null);
                     yield return step;
                     if (step.Completed)
                     {
@@ -63,23 +87,19 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
             }
 
             cancellationToken.ThrowIfCancellationRequested();
-            if (time.GetElapsedTime(progress) > options.RecoveryPatience)
+            // An answer may be silent for as long as it likes; only the search for a lost one is bounded.
+            lostAt ??= time.GetTimestamp();
+            if (time.GetElapsedTime(lostAt.Value) > options.RecoveryPatience)
             {
-                yield return new TurnEvent { Sequence = seen, Completed = true, Failure = Lost };
+                yield return new TurnEvent { Sequence = seen, Completed = true, Failure = GrainCalls.Lost };
                 yield break;
             }
 
             LogFollowAgain(logger, turn, seen);
             await Task.Delay(pause, time, cancellationToken);
-            pause = Longer(pause);
+            pause = GrainCalls.Longer(pause);
         }
     }
-
-    private static ChatFailure Lost => new(ChatFailureKind.ModelUnavailable, "The conversation's node is gone and no other took over in time. The turn is kept: ask again with the same id.");
-
-    private static TimeSpan Longer(TimeSpan pause) => pause * 2 < LongestPause ? pause * 2 : LongestPause;
-
-    private static bool IsLoss(Exception exception) => exception is OrleansException or EnumerationAbortedException or TimeoutException;
 
     /// <summary>The next event; null if the stream ended or its node was lost.</summary>
     private async Task<TurnEvent?> NextAsync(TenantId tenant, IAsyncEnumerator<TurnEvent> events)
@@ -89,7 +109,7 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
             grains.Stamp(tenant);
             return await events.MoveNextAsync() ? events.Current : null;
         }
-        catch (Exception exception) when (IsLoss(exception))
+        catch (Exception exception) when (GrainCalls.IsLoss(exception))
         {
             return null;
         }
@@ -103,31 +123,9 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
             grains.Stamp(tenant);
             await events.DisposeAsync();
         }
-        catch (Exception exception) when (IsLoss(exception))
+        catch (Exception exception) when (GrainCalls.IsLoss(exception))
         {
             LogLeftLost(logger, exception);
-        }
-    }
-
-    private async Task<T> PersistAsync<T>(Func<Task<T>> call, T lost, CancellationToken cancellationToken)
-    {
-        var began = time.GetTimestamp();
-        for (var pause = FirstPause; ; pause = Longer(pause))
-        {
-            try
-            {
-                return await call();
-            }
-            catch (Exception exception) when (IsLoss(exception) && !cancellationToken.IsCancellationRequested)
-            {
-                if (time.GetElapsedTime(began) > options.RecoveryPatience)
-                {
-                    LogGaveUp(logger, exception);
-                    return lost;
-                }
-            }
-
-            await Task.Delay(pause, time, cancellationToken);
         }
     }
 
@@ -136,7 +134,4 @@ internal sealed partial class TurnRunner(TenantGrains grains, GatewayOptions opt
 
     [LoggerMessage(LogLevel.Debug, "Left a conversation whose node is gone")]
     private static partial void LogLeftLost(ILogger logger, Exception exception);
-
-    [LoggerMessage(LogLevel.Warning, "A conversation could not be reached in time")]
-    private static partial void LogGaveUp(ILogger logger, Exception exception);
 }

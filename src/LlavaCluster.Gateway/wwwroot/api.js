@@ -73,16 +73,19 @@ async function* events(response) {
 
 const closing = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
-// Follows an answer to its end. `open` makes the first request; later ones resume after the last event seen.
+// Follows an answer to its end. `open` makes the first request; later ones resume after the last event seen. An answer that the server interrupted
+// goes on there some time later: what it says of that is an event too, and its last word where the answer does not go on in time.
 export async function* follow(open, signal) {
   let id = null;
   let seen = -1;
   let failures = 0;
+  let reason = null;
   for (;;) {
     try {
       const response = await (id === null ? open() : request(`/v1/responses/${id}?stream=true${seen >= 0 ? `&starting_after=${seen}` : ""}`, { signal }));
       for await (const event of events(response)) {
-        failures = 0;
+        if (event.type === "response.output_text.delta") { failures = 0; reason = null; }
+        if (event.type === "error") reason = event.message;
         id = event.response?.id ?? id;
         seen = event.sequence_number;
         yield event;
@@ -91,7 +94,7 @@ export async function* follow(open, signal) {
     } catch (error) {
       if (signal.aborted || error instanceof ApiError || id === null) throw error;
     }
-    if (++failures > 20) throw new ApiError("The connection was lost. Reload the page to go on.", 0);
+    if (++failures > 20) throw new ApiError(reason ?? "The connection was lost. Reload the page to go on.", 0);
     await new Promise((resolve) => setTimeout(resolve, Math.min(250 * failures, 3000)));
   }
 }

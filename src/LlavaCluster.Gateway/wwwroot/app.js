@@ -153,11 +153,16 @@ function apply(turn, event, running) {
     turn.id = event.response.id;
     state.conversation = event.response.conversation?.id ?? state.conversation;
     if (location.hash.slice(1) !== state.conversation) history.replaceState(null, "", `#${state.conversation}`);
+  } else if (event.type === "error") {
+    running.interrupted = true;
+    fail(event);
   } else if (event.type === "response.output_text.delta") {
+    if (running.interrupted) { running.interrupted = false; fail(null); }
     turn.text += event.delta;
     if (turn.node) turn.node.answer.textContent = turn.text;
     scrollDown(false);
   } else if (event.response && event.response.status !== "in_progress") {
+    if (running.interrupted) fail(null);
     settle(turn, event.response);
     refresh(turn);
     scrollDown(false);

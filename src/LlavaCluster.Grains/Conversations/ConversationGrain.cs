@@ -116,6 +116,9 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         return Task.FromResult(true);
     }
 
+    public Task<bool> CancelUnreadAsync(Guid turnId, CancellationToken cancellationToken) =>
+        _journal.Tree.Find(turnId) is { Followers: 0 } ? CancelAsync(turnId, cancellationToken) : Task.FromResult(false);
+
     public Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken) => Task.FromResult(_journal.Tree.History());
 
     public async Task ResumeAsync(CancellationToken cancellationToken)

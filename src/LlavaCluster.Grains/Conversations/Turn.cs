@@ -18,6 +18,9 @@ internal sealed class Turn(TurnBegun begun)
 
     public TurnRequest Request => begun.Request;
 
+    /// <summary>Readers that follow the turn now.</summary>
+    public int Followers { get; private set; }
+
     public double Weight => begun.Weight;
 
     public IReadOnlyList<ChoiceState> Choices => _choices;
@@ -78,26 +81,34 @@ internal sealed class Turn(TurnBegun begun)
     public async IAsyncEnumerable<TurnEvent> FollowAsync(long after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var next = (int)Math.Clamp(after, 0, int.MaxValue);
-        while (true)
+        Followers++;
+        try
         {
-            while (next < _events.Count)
+            while (true)
             {
-                yield return _events[next++];
-            }
+                while (next < _events.Count)
+                {
+                    yield return _events[next++];
+                }
 
-            if (End is not null)
-            {
-                yield break;
-            }
+                if (End is not null)
+                {
+                    yield break;
+                }
 
-            if (_interruption is { } failure)
-            {
-                // Not an event of the log: it takes no number, so that a reader which comes back after it misses nothing.
-                yield return new TurnEvent { Sequence = _events.Count, Completed = true, Failure = failure };
-                yield break;
-            }
+                if (_interruption is { } failure)
+                {
+                    // Not an event of the log: it takes no number, so that a reader which comes back after it misses nothing.
+                    yield return new TurnEvent { Sequence = _events.Count, Completed = true, Failure = failure };
+                    yield break;
+                }
 
-            await _changed.Task.WaitAsync(cancellationToken);
+                await _changed.Task.WaitAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            Followers--;
         }
     }
 

@@ -7,6 +7,10 @@ namespace LlavaCluster.Storage.Conversations;
 /// <summary>The part of a begun turn's record that holds the request.</summary>
 internal static class TurnRequestCodec
 {
+    // What was one flag once is their byte: records of that time read as they did.
+    private const byte Transient = 1;
+    private const byte ClientOwned = 2;
+
     public static void Write(BinaryWriter writer, TurnRequest request)
     {
         writer.WriteGuid(request.Parent ?? Guid.Empty);
@@ -17,7 +21,7 @@ internal static class TurnRequestCodec
         writer.Write7BitEncodedInt((int)request.Priority);
         writer.Write(request.Deadline?.UtcTicks ?? 0);
         writer.Write7BitEncodedInt(request.WorstCaseTokens);
-        writer.Write(request.Transient);
+        writer.Write((byte)((request.Transient ? Transient : 0) | (request.ClientOwned ? ClientOwned : 0)));
     }
 
     public static TurnRequest Read(BinaryReader reader, Guid turn)
@@ -29,6 +33,8 @@ internal static class TurnRequestCodec
         var affinity = reader.ReadString();
         var priority = (TurnPriority)reader.Read7BitEncodedInt();
         var deadline = reader.ReadInt64();
+        var worstCase = reader.Read7BitEncodedInt();
+        var flags = reader.ReadByte();
         return new TurnRequest
         {
             TurnId = turn,
@@ -39,8 +45,9 @@ internal static class TurnRequestCodec
             AffinityKey = affinity,
             Priority = priority,
             Deadline = deadline == 0 ? null : new DateTimeOffset(deadline, TimeSpan.Zero),
-            WorstCaseTokens = reader.Read7BitEncodedInt(),
-            Transient = reader.ReadBoolean(),
+            WorstCaseTokens = worstCase,
+            Transient = (flags & Transient) != 0,
+            ClientOwned = (flags & ClientOwned) != 0,
         };
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using Grpc.Core;
 using Grpc.Reflection.V1Alpha;
 using Llava.V1;
@@ -45,6 +46,27 @@ public sealed class AccessTests
         http.DefaultRequestHeaders.Add("Origin", server.Address.GetLeftPart(UriPartial.Authority));
         using var response = await http.GetAsync("/v1/models", Cancel);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("none", HttpStatusCode.OK, "default")]
+    [InlineData("sk-something", HttpStatusCode.OK, "default")]
+    [InlineData("{key}", HttpStatusCode.OK, "acme")]
+    [InlineData("{key}x", HttpStatusCode.Unauthorized, null)]
+    [InlineData("llava-acme", HttpStatusCode.Unauthorized, null)]
+    public async Task WithoutKeysNeeded_OneOfOursIsItsTenantsAllTheSame(string bearer, HttpStatusCode expected, string? tenant)
+    {
+        var key = "";
+        await using var server = await GatewayServer.StartAsync(prepare: async grains =>
+            key = (await ((Abstractions.Tenants.ITenantGrain)grains.GetGrain<Abstractions.Tenants.ITenantGrain>("acme")).CreateKeyAsync("", ["chat"], Cancel)).ApiKey);
+        using var http = server.Http();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", bearer.Replace("{key}", key, StringComparison.Ordinal));
+        using var response = await http.PostAsJsonAsync("/v1/chat/completions", new { model = "llava-test", messages = new[] { new { role = "user", content = "hi" } } }, Cancel);
+        Assert.Equal(expected, response.StatusCode);
+        Assert.Equal(tenant, server.Grains.Conversations.Keys.SingleOrDefault()?.Split('/')[0]);
+        // The page is open to all, whatever is sent with it.
+        using var page = await http.GetAsync("/", Cancel);
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Gateway.Tests.Fakes;
 
 namespace LlavaCluster.Gateway.Tests.Browser;
@@ -26,6 +27,19 @@ public sealed class PageTests
         Assert.False(step.GetProperty("overflow").GetBoolean());
         Assert.Equal(3, server.Script.Begun.Count);
         Assert.All(server.Script.Begun, turn => Assert.False(turn.Transient));
+    }
+
+    [Theory]
+    [InlineData(3, 4, "A red apple.", null)]
+    [InlineData(int.MaxValue, 21, "A ", "The store is full.")]
+    public async Task Follow_OfAnInterruptedAnswer_GoesOnOrSaysWhyNot(int interruptions, int requests, string text, string? error)
+    {
+        await using var server = await GatewayServer.StartAsync();
+        server.Script.Interrupt = number => number == 2 && interruptions-- > 0 ? new ChatFailure(ChatFailureKind.StorageFull, "The store is full.") : null;
+        var step = JsonDocument.Parse(await NodeTools.RunAsync("follow.mjs", [server.Address.AbsoluteUri], Cancel)).RootElement;
+        Assert.Equal((requests, text), (step.GetProperty("requests").GetInt32(), step.GetProperty("text").GetString()));
+        Assert.Equal(error, step.TryGetProperty("error", out var said) ? said.GetString() : null);
+        Assert.Contains("error", step.GetProperty("types").EnumerateArray().Select(type => type.GetString()));
     }
 
     [Fact]

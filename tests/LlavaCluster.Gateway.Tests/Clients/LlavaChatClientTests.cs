@@ -3,6 +3,7 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Client;
 using LlavaCluster.Gateway.Tests.Fakes;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Time.Testing;
 using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 using ChatRole = Microsoft.Extensions.AI.ChatRole;
 
@@ -75,6 +76,23 @@ public sealed class LlavaChatClientTests : IAsyncLifetime
         Assert.Equal(["A ", "red ", "apple.", "", ""], seen.Select(update => update.Text));
         Assert.Equal([1, 2, 3, 4, 5], seen.Select(update => ((Llava.V1.TurnEvent)update.RawRepresentation!).Sequence));
         Assert.Single(_server.Script.Begun);
+    }
+
+    [Fact]
+    public async Task Stream_CutAfterALongSilence_GoesOn()
+    {
+        var time = new FakeTimeProvider();
+        using var client = new LlavaChatClient(_connection, "llava-test", new LlavaChatOptions { Pause = TimeSpan.Zero, Time = time });
+        _server.Script.Gated = true;
+        _server.Script.Release(1);
+        await using var updates = client.GetStreamingResponseAsync("What is it?", cancellationToken: Cancel).GetAsyncEnumerator(Cancel);
+        Assert.True(await updates.MoveNextAsync());
+        var next = updates.MoveNextAsync();
+        time.Advance(new LlavaChatOptions().Patience * 2);
+        _proxy.Cut();
+        _server.Script.Release(4);
+        Assert.True(await next);
+        Assert.Equal("red ", updates.Current.Text);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class FailureTableTests
         { ChatFailureKind.Conflict, 409, StatusCode.AlreadyExists, Invalid, "conflict", null },
         { ChatFailureKind.ModelNotFound, 404, StatusCode.NotFound, Invalid, "model_not_found", null },
         { ChatFailureKind.ContextExceeded, 400, StatusCode.OutOfRange, Invalid, "context_length_exceeded", null },
-        { ChatFailureKind.QuotaExceeded, 429, StatusCode.ResourceExhausted, "rate_limit_error", "rate_limit_exceeded", 1 },
+        { ChatFailureKind.QuotaExceeded, 429, StatusCode.ResourceExhausted, "rate_limit_error", "rate_limit_exceeded", null },
         { ChatFailureKind.Overloaded, 503, StatusCode.ResourceExhausted, Server, "overloaded", 1 },
         { ChatFailureKind.ModelUnavailable, 503, StatusCode.Unavailable, Server, "model_unavailable", 1 },
         { ChatFailureKind.DeadlineExceeded, 504, StatusCode.DeadlineExceeded, Server, "deadline_exceeded", null },

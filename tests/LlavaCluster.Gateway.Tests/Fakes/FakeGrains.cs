@@ -17,7 +17,7 @@ internal sealed class FakeGrains(Script script) : IGrainFactory
         where TGrainInterface : IGrainWithStringKey
     {
         object grain = typeof(TGrainInterface) == typeof(IConversationGrain)
-            ? Conversations.GetOrAdd(primaryKey, _ => new ScriptedConversation(script))
+            ? Conversations.GetOrAdd(primaryKey, _ => new ScriptedConversation(primaryKey, script))
             : Tenants.GetOrAdd(primaryKey, tenant => new FakeTenant(tenant));
         return (TGrainInterface)grain;
     }

@@ -16,16 +16,21 @@ internal sealed class FakeTenant(string name) : ITenantGrain
 
     public int Verifications => _verifications;
 
+    /// <summary>Called before each call; may throw as a lost silo does.</summary>
+    public Action BeforeCall { get; set; } = () => { };
+
     public TenantQuota Quota { get; private set; } = new();
 
     public Task<ImmutableArray<string>?> VerifyKeyAsync(string keyId, ImmutableArray<byte> secretHash, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _verifications);
+        BeforeCall();
         return Task.FromResult<ImmutableArray<string>?>(_keys.TryGetValue(keyId, out var key) && secretHash.AsSpan().SequenceEqual(key.Hash) ? key.Info.Scopes : null);
     }
 
     public Task<CreatedKey> CreateKeyAsync(string label, ImmutableArray<string> scopes, CancellationToken cancellationToken)
     {
+        BeforeCall();
         var id = $"key{Interlocked.Increment(ref _made)}";
         var secret = $"secret-of-{name}-{id}";
         var info = new KeyInfo(id, label, scopes, DateTimeOffset.UnixEpoch);
@@ -35,8 +40,11 @@ internal sealed class FakeTenant(string name) : ITenantGrain
 
     public Task<bool> RevokeKeyAsync(string keyId, CancellationToken cancellationToken) => Task.FromResult(_keys.TryRemove(keyId, out _));
 
-    public Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken) =>
-        Task.FromResult<ImmutableArray<KeyInfo>>([.. _keys.Values.Select(key => key.Info).OrderBy(info => info.KeyId, StringComparer.Ordinal)]);
+    public Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken)
+    {
+        BeforeCall();
+        return Task.FromResult<ImmutableArray<KeyInfo>>([.. _keys.Values.Select(key => key.Info).OrderBy(info => info.KeyId, StringComparer.Ordinal)]);
+    }
 
     public Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken) => Task.FromResult(new ReserveResult(null));
 

@@ -47,13 +47,14 @@ internal sealed class GatewayServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    /// <param name="beside">Another gateway of the same cluster.</param>
     public static async Task<GatewayServer> StartAsync(
-        Action<GatewayOptions>? configure = null, Func<FakeGrains, Task>? prepare = null, Action<IServiceCollection>? services = null, string address = "127.0.0.1")
+        Action<GatewayOptions>? configure = null, Func<FakeGrains, Task>? prepare = null, Action<IServiceCollection>? services = null, string address = "127.0.0.1", GatewayServer? beside = null)
     {
         var options = new GatewayOptions();
         configure?.Invoke(options);
-        var script = new Script();
-        var grains = new FakeGrains(script);
+        var script = beside?.Script ?? new Script();
+        var grains = beside?.Grains ?? new FakeGrains(script);
         if (prepare is not null)
         {
             await prepare(grains);

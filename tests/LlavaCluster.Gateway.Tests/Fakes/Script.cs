@@ -31,6 +31,12 @@ internal sealed class Script
 
     public Func<CancellationToken, Task> BeforeBegin { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Called with the key of a conversation before each of its calls but follow; may throw as a lost silo does.</summary>
+    public Action<string> BeforeCall { get; set; } = _ => { };
+
+    /// <summary>Asked before the event of a sequence number; a failure interrupts the turn there until it is followed again.</summary>
+    public Func<long, ChatFailure?> Interrupt { get; set; } = _ => null;
+
     /// <summary>Called before the event of a sequence number leaves; may throw as a lost silo does.</summary>
     public Action<long> BeforeEvent { get; set; } = _ => { };
 

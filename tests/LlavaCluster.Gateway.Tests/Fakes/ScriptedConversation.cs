@@ -5,7 +5,7 @@ using LlavaCluster.Abstractions.Chat;
 namespace LlavaCluster.Gateway.Tests.Fakes;
 
 /// <summary>A conversation whose answers come from a script: one event a piece of text, released at once or when the test says so.</summary>
-internal sealed class ScriptedConversation(Script script) : IConversationGrain
+internal sealed class ScriptedConversation(string key, Script script) : IConversationGrain
 {
     private readonly Lock _lock = new();
     private readonly List<Turn> _turns = [];
@@ -24,6 +24,7 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
 
     public Task<ChatFailure?> CreateAsync(CancellationToken cancellationToken)
     {
+        script.BeforeCall(key);
         lock (_lock)
         {
             _created = script.Refusal is null;
@@ -33,6 +34,7 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
 
     public async Task<BeginTurnResult> BeginTurnAsync(TurnRequest request, CancellationToken cancellationToken)
     {
+        script.BeforeCall(key);
         if (script.Refusal is { } refusal)
         {
             return BeginTurnResult.Refused(refusal);
@@ -73,38 +75,53 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
             yield break;
         }
 
-        for (var at = (int)afterSequence; at < turn.Events.Length; at++)
-        {
-            if (!turn.Cancelled.Task.IsCompleted)
-            {
-                await Task.WhenAny(script.ReleaseAsync(at, cancellationToken), turn.Cancelled.Task).Unwrap();
-            }
-
-            if (turn.Cancelled.Task.IsCompleted)
-            {
-                yield return turn.CancelledEvent(at + 1);
-                yield break;
-            }
-
-            script.BeforeEvent(at + 1);
-            turn.Said = Math.Max(turn.Said, at + 1);
-            yield return turn.Events[at];
-        }
-    }
-
-    public Task<bool> CancelAsync(Guid turnId, CancellationToken cancellationToken)
-    {
         lock (_lock)
         {
-            var turn = _turns.Find(known => known.Request.TurnId == turnId);
-            var cancelled = turn is { Completed: false } && turn.Cancelled.TrySetResult();
-            script.OnCancelled(turnId, cancelled);
-            return Task.FromResult(cancelled);
+            turn.Followers++;
+        }
+
+        try
+        {
+            for (var at = (int)afterSequence; at < turn.Events.Length; at++)
+            {
+                if (!turn.Cancelled.Task.IsCompleted)
+                {
+                    await Task.WhenAny(script.ReleaseAsync(at, cancellationToken), turn.Cancelled.Task).Unwrap();
+                }
+
+                if (turn.Cancelled.Task.IsCompleted)
+                {
+                    yield return turn.CancelledEvent(at + 1);
+                    yield break;
+                }
+
+                if (script.Interrupt(at + 1) is { } interruption)
+                {
+                    yield return new TurnEvent { Sequence = at, Completed = true, Failure = interruption };
+                    yield break;
+                }
+
+                script.BeforeEvent(at + 1);
+                turn.Said = Math.Max(turn.Said, at + 1);
+                yield return turn.Events[at];
+            }
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                turn.Followers--;
+            }
         }
     }
+
+    public Task<bool> CancelAsync(Guid turnId, CancellationToken cancellationToken) => CancelAsync(turnId, unlessFollowed: false);
+
+    public Task<bool> CancelUnreadAsync(Guid turnId, CancellationToken cancellationToken) => CancelAsync(turnId, unlessFollowed: true);
 
     public Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken)
     {
+        script.BeforeCall(key);
         lock (_lock)
         {
             return Task.FromResult(!_created ? null : new ConversationHistory(script.StartedAt, [.. _turns.Select(turn => turn.View())]));
@@ -115,12 +132,25 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
 
     public Task<bool> DeleteAsync(CancellationToken cancellationToken)
     {
+        script.BeforeCall(key);
         lock (_lock)
         {
             var existed = _created;
             _created = false;
             _turns.Clear();
             return Task.FromResult(existed);
+        }
+    }
+
+    private Task<bool> CancelAsync(Guid turnId, bool unlessFollowed)
+    {
+        script.BeforeCall(key);
+        lock (_lock)
+        {
+            var turn = _turns.Find(known => known.Request.TurnId == turnId);
+            var cancelled = turn is { Completed: false } && !(unlessFollowed && turn.Followers > 0) && turn.Cancelled.TrySetResult();
+            script.OnCancelled(turnId, cancelled);
+            return Task.FromResult(cancelled);
         }
     }
 
@@ -138,6 +168,8 @@ internal sealed class ScriptedConversation(Script script) : IConversationGrain
         public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public int Said { get; set; }
+
+        public int Followers { get; set; }
 
         public bool Completed => Cancelled.Task.IsCompleted || Said == events.Length;
 

@@ -63,7 +63,7 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
     {
         var whole = await StreamAsync(Ask("What is it?", stream: true, usage: true));
         var id = JsonDocument.Parse(whole[0].Data).RootElement.GetProperty("id").GetString();
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/chat/completions/{id}/events?include_usage=true");
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/chat/completions/{id}/events?include_usage=true&after=9");
         request.Headers.TryAddWithoutValidation("Last-Event-ID", $"{seen}");
         using var response = await _http.SendAsync(request, Cancel);
         var rest = await SseReader.ReadAllAsync(response, Cancel);
@@ -107,6 +107,20 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         Assert.Equal(["a", "b"], options.Stop);
         Assert.Equal((ConstraintKind.Choice, "yes,no"), (options.Constraint!.Kind, string.Join(',', options.Constraint.Texts)));
         Assert.True(_server.Script.Last.Transient);
+    }
+
+    [Fact]
+    public async Task Post_ToIgnoreItsEnd_GoesOnToTheBound_UnlessTheAnswerIsConstrained()
+    {
+        var body = Ask("hi");
+        body["ignore_eos"] = true;
+        using var response = await _http.PostAsJsonAsync("/v1/chat/completions", body, Cancel);
+        await ReadAsync(response, HttpStatusCode.OK);
+        Assert.True(_server.Script.Last.Options.IgnoreEos);
+        body["guided_choice"] = new[] { "yes", "no" };
+        using var both = await _http.PostAsJsonAsync("/v1/chat/completions", body, Cancel);
+        var error = (await ReadAsync(both, HttpStatusCode.BadRequest)).GetProperty("error");
+        Assert.Equal("ignore_eos must not be true together with guided_choice: what is whole cannot go on.", error.GetProperty("message").GetString());
     }
 
     [Fact]

@@ -113,10 +113,52 @@ public sealed class ConversationsTests : IAsyncLifetime
         var id = JsonDocument.Parse(whole[0].Data).RootElement.GetProperty("response").GetProperty("id").GetString();
         foreach (var seen in whole)
         {
-            using var resumed = await _http.GetAsync($"/v1/responses/{id}?stream=true&starting_after={seen.Id}", Cancel);
-            var rest = await SseReader.ReadAllAsync(resumed, Cancel);
-            Assert.Equal(whole.SkipWhile(sent => sent != seen).Skip(1).Select(sent => (sent.Id, sent.Name)), rest.Select(sent => (sent.Id, sent.Name)));
+            var rest = whole.SkipWhile(sent => sent != seen).Skip(1).Select(sent => (sent.Id, sent.Name)).ToArray();
+            Assert.Equal(rest, await ResumeAsync($"/v1/responses/{id}?stream=true&starting_after={seen.Id}", null));
+            Assert.Equal(rest, await ResumeAsync($"/v1/responses/{id}?stream=true", seen.Id));
+            // A browser's EventSource goes back to the address it began with; what it has seen since is in the header.
+            Assert.Equal(rest, await ResumeAsync($"/v1/responses/{id}?stream=true&starting_after=0", seen.Id));
         }
+
+        Assert.Equal(whole.Length, (await ResumeAsync($"/v1/responses/{id}?stream=true", null)).Length);
+    }
+
+    [Fact]
+    public async Task Response_SentTwiceWithOneIdempotencyKey_BeginsOnce()
+    {
+        var ids = new List<string>();
+        foreach (var input in (string[])["hi", "hi"])
+        {
+            var (status, response) = await RepeatAsync("call-7", input);
+            Assert.Equal(HttpStatusCode.OK, status);
+            ids.Add((string)response["id"]!);
+        }
+
+        Assert.Equal(ids[0], ids[1]);
+        Assert.Single(_server.Script.Begun);
+        Assert.False(_server.Script.Last.Transient);
+        Assert.Equal(HttpStatusCode.Conflict, (await RepeatAsync("call-7", "something else")).Status);
+        Assert.NotEqual(ids[0], (string)(await RepeatAsync("call-8", "hi")).Body["id"]!);
+    }
+
+    private async Task<(HttpStatusCode Status, JsonNode Body)> RepeatAsync(string key, string input)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/responses") { Content = JsonContent.Create(new { model = "llava-test", input }) };
+        request.Headers.Add("Idempotency-Key", key);
+        using var response = await _http.SendAsync(request, Cancel);
+        return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancel))!);
+    }
+
+    private async Task<(string? Id, string? Name)[]> ResumeAsync(string path, string? lastEventId)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (lastEventId is not null)
+        {
+            request.Headers.Add("Last-Event-ID", lastEventId);
+        }
+
+        using var response = await _http.SendAsync(request, Cancel);
+        return [.. (await SseReader.ReadAllAsync(response, Cancel)).Select(sent => (sent.Id, sent.Name))];
     }
 
     private async Task<JsonNode> RespondAsync(JsonObject body)

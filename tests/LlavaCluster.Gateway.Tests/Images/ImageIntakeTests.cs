@@ -80,6 +80,38 @@ public sealed class ImageIntakeTests : IAsyncLifetime
         Assert.Contains("33554432", await MessageAsync(response), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Chat_WithUploadedPictures_CountsTheirPixelsInTheRequestsBound()
+    {
+        await using var server = await GatewayServer.StartAsync(options => options.Images.MaxPixelsPerRequest = 20);
+        using var http = server.Http();
+        using var form = new MultipartFormDataContent { { new ByteArrayContent(TestImages.Png()), "file", "picture.png" } };
+        using var uploaded = await http.PostAsync("/v1/files", form, Cancel);
+        using var file = JsonDocument.Parse(await uploaded.Content.ReadAsByteArrayAsync(Cancel));
+        var picture = new { type = "image_id", image_id = file.RootElement.GetProperty("id").GetString() };
+        object[] once = [picture], twice = [picture, picture];
+
+        using var taken = await http.PostAsJsonAsync("/v1/chat/completions", new { model = "llava-test", messages = new[] { new { role = "user", content = once } } }, Cancel);
+        using var refused = await http.PostAsJsonAsync("/v1/chat/completions", new { model = "llava-test", messages = new[] { new { role = "user", content = twice } } }, Cancel);
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.BadRequest), (taken.StatusCode, refused.StatusCode));
+        Assert.Equal("messages must hold pictures of at most 20 pixels together; was 24 up to messages[0].content[1].image_id.", await MessageAsync(refused));
+        Assert.Single(server.Script.Begun);
+    }
+
+    [Fact]
+    public async Task Delete_OfAnUploadedPicture_RemovesItOnce()
+    {
+        using var uploaded = await UploadAsync(TestImages.Png());
+        using var file = JsonDocument.Parse(await uploaded.Content.ReadAsByteArrayAsync(Cancel));
+        var path = $"/v1/files/{file.RootElement.GetProperty("id").GetString()}";
+        using var deleted = await _http.DeleteAsync(path, Cancel);
+        Assert.Equal($$"""{"id":"{{path[10..]}}","object":"file","deleted":true}""", await deleted.Content.ReadAsStringAsync(Cancel));
+        using var content = await _http.GetAsync($"{path}/content", Cancel);
+        using var again = await _http.DeleteAsync(path, Cancel);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.NotFound), (deleted.StatusCode, content.StatusCode, again.StatusCode));
+    }
+
     // What follows a picture's end does not count, but its bytes do.
     private static byte[] Padded(int length)
     {

@@ -1,6 +1,4 @@
-using System.Collections.Immutable;
 using System.Text.Json;
-using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Gateway.Requests;
 
 namespace LlavaCluster.Gateway.Http.Chat;
@@ -27,7 +25,7 @@ internal sealed record ChatCompletionRequest(RawChatRequest Chat, bool Stream, b
         {
             Model = body.Text("model"),
             Messages = [.. body.Items("messages").Select(ReadMessage).OfType<RawMessage>()],
-            Options = options with { Logprobs = body.Flag("logprobs") ?? false },
+            Options = options with { Logprobs = body.Flag("logprobs") ?? false, IgnoreEos = body.Flag("ignore_eos") ?? false },
         };
         var usage = body.TryObject("stream_options", out var streamOptions) && (streamOptions.Flag("include_usage") ?? false);
         return new ChatCompletionRequest(chat, body.Flag("stream") ?? false, usage);
@@ -41,41 +39,13 @@ internal sealed record ChatCompletionRequest(RawChatRequest Chat, bool Stream, b
             return null;
         }
 
-        ChatRole? role = name switch
+        if (MessageFields.Role(name) is { } role)
         {
-            "system" or "developer" => ChatRole.System,
-            "user" => ChatRole.User,
-            "assistant" => ChatRole.Assistant,
-            _ => null,
-        };
-        if (role is null)
-        {
-            message.Fail($"must have the role system, developer, user or assistant; was \"{Excerpt.Of(name, 20)}\".");
-            return null;
+            return new RawMessage(message.Path, role, MessageFields.Content(message, ReadPart));
         }
 
-        return new RawMessage(message.Path, role.Value, ReadContent(message));
-    }
-
-    private static ImmutableArray<RawPart> ReadContent(JsonField message)
-    {
-        if (!message.TryGet("content", out var content))
-        {
-            return [];
-        }
-
-        if (content.Kind == JsonValueKind.String)
-        {
-            return content.AsText() is { } text ? [new RawPart(content.Path) { Text = text }] : [];
-        }
-
-        if (content.Kind == JsonValueKind.Array)
-        {
-            return [.. content.AsItems().Select(ReadPart).OfType<RawPart>()];
-        }
-
-        content.WrongType("a string or an array of parts");
-        return [];
+        message.Fail($"must have the role system, developer, user or assistant; was \"{Excerpt.Of(name, 20)}\".");
+        return null;
     }
 
     private static RawPart? ReadPart(JsonField part)

@@ -33,7 +33,7 @@ internal sealed class ChatCompletionsEndpoint(
             return;
         }
 
-        using var operation = instruments.Begin(valid);
+        using var operation = instruments.Begin(valid.Card.Name, valid.Options);
         Guid? clientTurn = context.Request.Headers[IdempotencyKey] is [{ Length: > 0 } key] ? TurnIds.FromClient(key) : null;
         var begun = await chat.BeginAsync(tenant, valid, clientTurn, null, context.RequestAborted);
         if (begun.IsFailure(out failure, out var turn))
@@ -45,7 +45,7 @@ internal sealed class ChatCompletionsEndpoint(
 
         if (request.Stream)
         {
-            var head = new StreamHead(turn, valid.ModelName, valid.Options.Choices, request.IncludeUsage, After: 0);
+            var head = new StreamHead(turn, request.IncludeUsage, After: 0);
             await streams.WriteAsync(context, head, operation);
             return;
         }
@@ -58,21 +58,21 @@ internal sealed class ChatCompletionsEndpoint(
     {
         var checks = new FieldChecks();
         var after = ResumePoint.Read(context.Request, "after", checks);
-        if (!TurnIds.TryParseCompletion(id, out var turn) || checks.Failure is not null)
+        var unknown = ResumePoint.Unknown("completion");
+        if (!TurnIds.TryParseCompletion(id, out var named) || checks.Failure is not null)
         {
-            await ErrorWriter.WriteAsync(context, checks.Failure ?? ResumePoint.Unknown("completion"));
+            await ErrorWriter.WriteAsync(context, checks.Failure ?? unknown);
             return;
         }
 
-        var key = TurnIds.Stateless(context.Caller().Tenant, turn);
-        if (await streams.FindAsync(key, turn, context.RequestAborted) is not { } view)
+        var found = await chat.FindAsync(context.Caller().Tenant, named, unknown, context.RequestAborted);
+        if (found.IsFailure(out var failure, out var turn))
         {
-            await ErrorWriter.WriteAsync(context, ResumePoint.Unknown("completion"));
+            await ErrorWriter.WriteAsync(context, failure);
             return;
         }
 
-        var usage = context.Request.Query["include_usage"] is ["true"];
-        var head = new StreamHead(new StatelessTurn(key, turn, ClientOwned: false), view.Request.Model, view.Request.Options.Choices, usage, after);
+        var head = new StreamHead(turn, context.Request.Query["include_usage"] is ["true"], after ?? 0);
         await streams.WriteAsync(context, head, null);
     }
 

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Chat;
-using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Telemetry;
 using LlavaCluster.Gateway.Turns;
@@ -10,13 +9,18 @@ namespace LlavaCluster.Gateway.Http.Chat;
 
 /// <summary>What a stream of chunks is about.</summary>
 /// <param name="After">Events up to this sequence number were seen by the client.</param>
-internal sealed record StreamHead(StatelessTurn Turn, string Model, int Choices, bool IncludeUsage, long After);
+internal sealed record StreamHead(StatelessTurn Turn, bool IncludeUsage, long After)
+{
+    public string Model => Turn.Request.Model;
+
+    public int Choices => Turn.Request.Options.Choices;
+}
 
 /// <summary>
 /// A turn as chat completion chunks. Every event of the turn that says something is one chunk, whose SSE id is the event's sequence number;
 /// what opens and closes the stream has no id, so that resuming after any id brings exactly what is missing.
 /// </summary>
-internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, GatewayOptions options, TimeProvider time)
+internal sealed class CompletionStream(StatelessChat chat, GatewayOptions options, TimeProvider time)
 {
     public async Task WriteAsync(HttpContext context, StreamHead head, ChatOperation? operation)
     {
@@ -27,10 +31,6 @@ internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, Gat
         var chunks = new Chunks(writer, template, head, operation, context.RequestAborted);
         await writer.PumpAsync(events, chunks, chunks.Refuse, context.RequestAborted);
     }
-
-    /// <summary>A turn of the conversation; null if there is none.</summary>
-    public async Task<TurnView?> FindAsync(ConversationKey key, Guid turn, CancellationToken cancellationToken) =>
-        (await turns.HistoryAsync(key, cancellationToken))?.Turns.FirstOrDefault(view => view.Request.TurnId == turn);
 
     /// <summary>Unix seconds; the gateway's own turn ids carry their time.</summary>
     public long CreatedAt(Guid turn) => turn.Version == 7 ? (long)(Convert.ToUInt64(turn.ToString("n")[..12], 16) / 1000) : time.GetUtcNow().ToUnixTimeSeconds();
@@ -47,7 +47,7 @@ internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, Gat
 
         public async Task WriteAsync(TurnEvent step)
         {
-            operation?.OnText(step);
+            operation?.Take(step);
             if (step.Sequence > head.After && (step.Text.Length > 0 || step.Finish is not null || !step.Logprobs.IsEmpty))
             {
                 var delta = new ChunkDelta { Content = step.Text.Length > 0 ? step.Text : null };
@@ -72,11 +72,10 @@ internal sealed class CompletionStream(StatelessChat chat, TurnRunner turns, Gat
         {
             if (last.Failure is { } failure)
             {
-                await writer.WriteAsync(ErrorWriter.BodyOf(Refuse(failure)), null, null, cancellationToken);
+                await writer.WriteAsync(ErrorWriter.BodyOf(CompletionMapping.Named(failure)), null, null, cancellationToken);
                 return;
             }
 
-            operation?.Complete(last.Usage);
             if (template is MeteredChunk metered && last.Usage is { } usage)
             {
                 await writer.WriteAsync(metered with { Usage = CompletionMapping.Usage(usage) }, null, null, cancellationToken);

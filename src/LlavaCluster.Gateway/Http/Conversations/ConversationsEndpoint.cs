@@ -13,6 +13,8 @@ namespace LlavaCluster.Gateway.Http.Conversations;
 /// <summary>/v1/conversations: naming, reading and deleting what /v1/responses writes.</summary>
 internal sealed class ConversationsEndpoint(BodyReader bodies, TurnRunner turns, TimeProvider time)
 {
+    private static readonly ChatFailure Unknown = ResumePoint.Unknown("conversation");
+
     /// <summary>Makes an empty conversation; its body may be absent. What it cannot keep it refuses.</summary>
     public async Task CreateAsync(HttpContext context)
     {
@@ -74,14 +76,17 @@ internal sealed class ConversationsEndpoint(BodyReader bodies, TurnRunner turns,
 
     public async Task DeleteAsync(HttpContext context, string id)
     {
-        var known = ResponseTargets.TryParseConversation(context.Caller().Tenant, id, out var key);
-        if (known && await turns.DeleteAsync(key, context.RequestAborted))
+        if (!ResponseTargets.TryParseConversation(context.Caller().Tenant, id, out var key))
         {
-            await WriteAsync(context, new JsonObject { ["id"] = id, ["object"] = "conversation.deleted", ["deleted"] = true });
+            await ErrorWriter.WriteAsync(context, Unknown);
             return;
         }
 
-        await ErrorWriter.WriteAsync(context, ResumePoint.Unknown("conversation"));
+        var asked = await turns.DeleteAsync(key, context.RequestAborted);
+        var failed = asked.IsFailure(out var failure, out var deleted);
+        await (failed || !deleted
+            ? ErrorWriter.WriteAsync(context, failure ?? Unknown)
+            : WriteAsync(context, new JsonObject { ["id"] = id, ["object"] = "conversation.deleted", ["deleted"] = true }));
     }
 
     private static JsonObject Conversation(ConversationKey key, DateTimeOffset createdAt) => new()
@@ -160,8 +165,13 @@ internal sealed class ConversationsEndpoint(BodyReader bodies, TurnRunner turns,
 
     private async Task WithHistoryAsync(HttpContext context, string id, Func<ConversationKey, ConversationHistory, JsonObject> write)
     {
-        var known = ResponseTargets.TryParseConversation(context.Caller().Tenant, id, out var key);
-        var history = known ? await turns.HistoryAsync(key, context.RequestAborted) : null;
-        await (history is null ? ErrorWriter.WriteAsync(context, ResumePoint.Unknown("conversation")) : WriteAsync(context, write(key, history)));
+        if (!ResponseTargets.TryParseConversation(context.Caller().Tenant, id, out var key))
+        {
+            await ErrorWriter.WriteAsync(context, Unknown);
+            return;
+        }
+
+        var asked = await turns.HistoryAsync(key, Unknown, context.RequestAborted);
+        await (asked.IsFailure(out var failure, out var history) ? ErrorWriter.WriteAsync(context, failure) : WriteAsync(context, write(key, history)));
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
@@ -83,6 +84,21 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
         await context.Response.Body.WriteAsync(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), context.RequestAborted);
     }
 
+    /// <summary>Deletes the picture at once. Conversations that name it keep its name: their next turns cannot be answered.</summary>
+    public async Task DeleteAsync(HttpContext context, string id)
+    {
+        var deleted = TryParse(id, out var image) && await store.DeleteAsync(context.Caller().Tenant, image.Value, context.RequestAborted);
+        await (deleted
+            ? context.Response.WriteAsJsonAsync(new JsonObject { ["id"] = id, ["object"] = "file", ["deleted"] = true }, Json.Options, context.RequestAborted)
+            : ErrorWriter.WriteAsync(context, ResumePoint.Unknown("file")));
+    }
+
+    private static bool TryParse(string id, [NotNullWhen(true)] out ImageId? image)
+    {
+        image = null;
+        return id.StartsWith(Prefix, StringComparison.Ordinal) && ImageId.TryParse(id[Prefix.Length..], out image);
+    }
+
     private static ChatFailure Refusal(string field, string rule) => new(ChatFailureKind.InvalidRequest, $"{field} {rule}", field);
 
     private async Task StoreAsync(HttpContext context, IFormFile file)
@@ -106,7 +122,7 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
     }
 
     private async Task<Stream?> OpenAsync(HttpContext context, string id) =>
-        id.StartsWith(Prefix, StringComparison.Ordinal) && ImageId.TryParse(id[Prefix.Length..], out var image)
+        TryParse(id, out var image)
             ? await store.OpenAsync(context.Caller().Tenant, image.Value, context.RequestAborted)
             : null;
 

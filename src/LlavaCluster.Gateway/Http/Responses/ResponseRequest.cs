@@ -105,41 +105,13 @@ internal sealed record ResponseRequest(RawChatRequest Chat)
             return null;
         }
 
-        ChatRole? role = item.Text("role") switch
+        if (MessageFields.Role(item.Text("role")) is { } role && item.Text("type") is (null or "message"))
         {
-            "system" or "developer" => ChatRole.System,
-            "user" => ChatRole.User,
-            "assistant" => ChatRole.Assistant,
-            _ => null,
-        };
-        if (role is null || item.Text("type") is not (null or "message"))
-        {
-            item.Fail("must be a message with the role system, developer, user or assistant.");
-            return null;
+            return new RawMessage(item.Path, role, MessageFields.Content(item, ReadPart));
         }
 
-        return new RawMessage(item.Path, role.Value, ReadContent(item));
-    }
-
-    private static ImmutableArray<RawPart> ReadContent(JsonField item)
-    {
-        if (!item.TryGet("content", out var content))
-        {
-            return [];
-        }
-
-        if (content.Kind == JsonValueKind.String)
-        {
-            return content.AsText() is { } text ? [new RawPart(content.Path) { Text = text }] : [];
-        }
-
-        if (content.Kind == JsonValueKind.Array)
-        {
-            return [.. content.AsItems().Select(ReadPart).OfType<RawPart>()];
-        }
-
-        content.WrongType("a string or an array of parts");
-        return [];
+        item.Fail("must be a message with the role system, developer, user or assistant.");
+        return null;
     }
 
     private static RawPart? ReadPart(JsonField part)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using LlavaCluster.Abstractions.Chat;
@@ -12,15 +13,29 @@ namespace LlavaCluster.Gateway.Http.Responses;
 /// A turn as OpenAI's response events. Numbers are a function of the turn alone: four opening events, then one number for each of the turn's events,
 /// then the closing ones. A stream that goes on after a number replays the turn from the grain's buffer and leaves out what was seen.
 /// </summary>
-internal sealed class ResponseStream(TurnRunner turns, GatewayOptions options, TimeProvider time)
+internal sealed class ResponseStream(StatelessChat chat, TurnRunner turns, GatewayOptions options, TimeProvider time)
 {
     private const int OpeningEvents = 4;
 
-    public async Task WriteAsync(HttpContext context, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, IAsyncEnumerable<TurnEvent>? events = null)
+    /// <param name="after">The number of the last event that was seen; -1: none was.</param>
+    public async Task WriteAsync(HttpContext context, BegunResponse response, DateTimeOffset createdAt, long after)
     {
         var writer = new SseWriter(context, options, time);
-        var stream = new Stream(writer, key, turn, createdAt, after, context.RequestAborted);
-        await writer.PumpAsync(events ?? turns.FollowAsync(key, turn.TurnId, 0, context.RequestAborted), stream, null, context.RequestAborted);
+        var stream = new Stream(writer, response.Key, response.Turn, createdAt, after, context.RequestAborted);
+        await writer.PumpAsync(FollowAsync(response, mayResume: true, context.RequestAborted), stream, null, context.RequestAborted);
+    }
+
+    /// <summary>The response's events, measured; one that is not kept ends with its last reader.</summary>
+    public async IAsyncEnumerable<TurnEvent> FollowAsync(BegunResponse response, bool mayResume, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var events = response.Turn.Transient
+            ? chat.FollowAsync(new StatelessTurn(response.Key, response.Turn), mayResume, cancellationToken)
+            : turns.FollowAsync(response.Key, response.Turn.TurnId, 0, cancellationToken);
+        await foreach (var step in events)
+        {
+            response.Operation?.Take(step);
+            yield return step;
+        }
     }
 
     private sealed class Stream(SseWriter writer, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, CancellationToken cancellationToken) : ITurnStream

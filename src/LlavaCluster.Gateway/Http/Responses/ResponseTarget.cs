@@ -28,24 +28,49 @@ internal sealed class ResponseTargets(TurnRunner turns)
     {
         if (request.PreviousResponseId is { } previous)
         {
-            var history = TurnIds.TryParseResponse(tenant, previous, out var key, out var parent) ? await turns.HistoryAsync(key, cancellationToken) : null;
-            return history?.Turns.Any(turn => turn.Request.TurnId == parent) == true
-                ? new ResponseTarget(key, parent, history.Turns[0])
-                : new ChatFailure(ChatFailureKind.NotFound, "There is no such response.", "previous_response_id");
+            return await AfterAsync(tenant, previous, cancellationToken);
         }
 
         if (request.ConversationId is { } conversation)
         {
-            var history = TryParseConversation(tenant, conversation, out var key) ? await turns.HistoryAsync(key, cancellationToken) : null;
-            return history switch
-            {
-                null => new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation"),
-                { Turns: [var first, ..] } when !request.FromStart => new ResponseTarget(key, Parent(history, turn), first),
-                _ => new ResponseTarget(key, null, null),
-            };
+            return await InAsync(tenant, conversation, request.FromStart, turn, cancellationToken);
         }
 
-        return new ResponseTarget(ConversationKey.New(tenant), null, null);
+        return new ResponseTarget(turn is { } id ? TurnIds.BegunBy(tenant, id) : ConversationKey.New(tenant), null, null);
+    }
+
+    private async Task<Outcome<ResponseTarget>> AfterAsync(TenantId tenant, string response, CancellationToken cancellationToken)
+    {
+        var unknown = new ChatFailure(ChatFailureKind.NotFound, "There is no such response.", "previous_response_id");
+        if (!TurnIds.TryParseResponse(tenant, response, out var key, out var parent))
+        {
+            return unknown;
+        }
+
+        var asked = await turns.HistoryAsync(key, unknown, cancellationToken);
+        if (asked.IsFailure(out var failure, out var history))
+        {
+            return failure;
+        }
+
+        return history.Turns.Any(turn => turn.Request.TurnId == parent) ? new ResponseTarget(key, parent, history.Turns[0]) : unknown;
+    }
+
+    private async Task<Outcome<ResponseTarget>> InAsync(TenantId tenant, string conversation, bool fromStart, Guid? turn, CancellationToken cancellationToken)
+    {
+        var unknown = new ChatFailure(ChatFailureKind.NotFound, "There is no such conversation.", "conversation");
+        if (!TryParseConversation(tenant, conversation, out var key))
+        {
+            return unknown;
+        }
+
+        var asked = await turns.HistoryAsync(key, unknown, cancellationToken);
+        if (asked.IsFailure(out var failure, out var history))
+        {
+            return failure;
+        }
+
+        return history is { Turns: [var first, ..] } && !fromStart ? new ResponseTarget(key, Parent(history, turn), first) : new ResponseTarget(key, null, null);
     }
 
     private static Guid? Parent(ConversationHistory history, Guid? turn) =>
