@@ -96,7 +96,8 @@ internal sealed class WeightComparison : IDisposable
             var vocabulary = _model.Config.Text.VocabSize;
             for (var i = 0; i + 1 < Window; i++)
             {
-                var (row, wanted) = (scored.AsSpan(i * vocabulary, vocabulary), expected.AsSpan(i * vocabulary, vocabulary));
+                var row = scored.AsSpan(i * vocabulary, vocabulary);
+                var wanted = expected.AsSpan(i * vocabulary, vocabulary);
                 var (total, wantedTotal) = (LogTotal(row), LogTotal(wanted));
                 _surprise += total - row[(int)window[i + 1]];
                 _divergence += Divergence(wanted, wantedTotal, row, total);

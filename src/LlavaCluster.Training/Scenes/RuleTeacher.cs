@@ -9,17 +9,17 @@ public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
-    private static readonly float[] MixWeights = [0.66f, 0.2f, 0.14f]; // conversation, description, reasoning
+    private static readonly float[] MixWeights = [0.78f, 0.16f, 0.06f]; // conversation, description, reasoning
 
     // Turns of a conversation, by kind: the harder, the more often.
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
     [
-        (SceneQuestionKind.Presence, 0.14f),
-        (SceneQuestionKind.Naming, 0.2f),
+        (SceneQuestionKind.Presence, 0.07f),
+        (SceneQuestionKind.Naming, 0.16f),
         (SceneQuestionKind.Counting, 0.24f),
-        (SceneQuestionKind.Relation, 0.3f),
-        (SceneQuestionKind.Location, 0.06f),
-        (SceneQuestionKind.Contents, 0.06f),
+        (SceneQuestionKind.Relation, 0.45f),
+        (SceneQuestionKind.Location, 0.04f),
+        (SceneQuestionKind.Contents, 0.04f),
     ];
 
     private static readonly float[] TurnKindWeights = [.. TurnWeights.Select(entry => entry.Weight)];
