@@ -30,7 +30,8 @@ public sealed class ImageIntakeTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await GatewayServer.StartAsync();
-        _http = new HttpClient { BaseAddress = _server.Address };
+        // Waits for the server's word before it sends a body, however slow the machine; the default is a second.
+        _http = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = Timeout.InfiniteTimeSpan }) { BaseAddress = _server.Address };
     }
 
     public async ValueTask DisposeAsync()
