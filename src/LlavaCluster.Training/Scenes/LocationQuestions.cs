@@ -18,7 +18,7 @@ internal static class LocationQuestions
         return new(
             SceneQuestionKind.Location,
             SceneWording.Fill(random, Frames, thing.Class.Name),
-            $"It is {thing.Place.Phrase()} of the picture.",
+            $"The {thing.Class.Name} is {thing.Place.Phrase()} of the picture.",
             [thing.Place.Name]);
     }
 }

@@ -52,8 +52,7 @@ internal static class RelationQuestions
         var asked = random.Chance(0.5f) ? pair.Direction : pair.Direction.Opposite;
         var yes = asked == pair.Direction;
         var text = SceneWording.Fill(random, YesNoFrames, pair.Thing.Class.Name, asked.Preposition, pair.Origin.Class.Name);
-        var answer = yes ? $"Yes, it is {asked.Preposition} the {pair.Origin.Class.Name}." : $"No, it is {pair.Direction.Preposition} the {pair.Origin.Class.Name}.";
-        return new(SceneQuestionKind.Relation, text, answer, [yes ? "yes" : "no"]);
+        return new(SceneQuestionKind.Relation, text, $"{Fact(pair)}, so {(yes ? "yes" : "no")}.", [yes ? "yes" : "no"]);
     }
 
     private static SceneQuestion? AskEither(SceneView view, SceneRandom random)
@@ -65,7 +64,7 @@ internal static class RelationQuestions
 
         var (first, second) = random.Chance(0.5f) ? (pair.Direction, pair.Direction.Opposite) : (pair.Direction.Opposite, pair.Direction);
         var text = SceneWording.Fill(random, EitherFrames, pair.Thing.Class.Name, first.Preposition, second.Preposition, pair.Origin.Class.Name);
-        return new(SceneQuestionKind.Relation, text, $"It is {pair.Direction.Preposition} the {pair.Origin.Class.Name}.", [pair.Direction.Name]);
+        return new(SceneQuestionKind.Relation, text, $"{Fact(pair)}.", [pair.Direction.Name]);
     }
 
     private static SceneQuestion? AskWhat(SceneView view, SceneRandom random)
@@ -82,6 +81,10 @@ internal static class RelationQuestions
         var (origin, direction, thing) = random.Pick(clear);
         return Named(SceneWording.Fill(random, WhatFrames, direction.Preposition, origin.Class.Name), thing!);
     }
+
+    // The thing is named again and the verdict comes last: a small model then says where a thing is right after its name, and reads its verdict off what it said.
+    private static string Fact((SceneThing Thing, SceneThing Origin, SceneDirection Direction) pair) =>
+        $"The {pair.Thing.Class.Name} is {pair.Direction.Preposition} the {pair.Origin.Class.Name}";
 
     private static SceneQuestion Named(string text, SceneThing thing) =>
         new(SceneQuestionKind.Relation, text, $"It is {thing.Class.Indefinite}.", [thing.Class.Name]);

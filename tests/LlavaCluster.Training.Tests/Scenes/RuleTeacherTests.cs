@@ -167,11 +167,6 @@ public sealed class RuleTeacherTests
 
         var answers = Enumerable.Range(0, 40).Select(seed => Teacher.Ask(annotation, SceneQuestionKind.Description, (ulong)seed)!.Answer).Distinct().Order();
 
-        Assert.Equal(
-            [
-                "The picture shows three objects: an apple and two dogs. The apple is at the top left. The dogs are at the bottom left and at the bottom right.",
-                "There are three objects in the picture: an apple and two dogs. The apple is at the top left. The dogs are at the bottom left and at the bottom right.",
-            ],
-            answers);
+        Assert.Equal(["There are three objects in the picture. At the top left is an apple. At the bottom left is a dog. At the bottom right is a dog."], answers);
     }
 }
