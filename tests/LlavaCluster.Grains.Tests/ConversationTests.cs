@@ -188,6 +188,24 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Follow_WhenEveryWorkerIsLostAtTheFirstToken_EndsWithoutAnAnswer()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        foreach (var device in new[] { 0, 1 })
+        {
+            front.AddWorker(device).BeforeToken = (_, _) => throw new InvalidOperationException("a request that kills its worker");
+        }
+
+        var request = TestFront.Ask("Poison");
+        Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+        var events = await front.ReadAsync(Key, request.TurnId, 0, _deadline);
+
+        Assert.Equal(ChatFailureKind.ModelUnavailable, events[^1].Failure?.Kind);
+        Assert.Equal(new TokenUsage(6, 0, 0, 0), events[^1].Usage);
+    }
+
+    [Fact]
     public async Task Begin_WhenEveryWorkerIsOverloaded_EndsWithRetryAfter()
     {
         using var data = new DataFolder();

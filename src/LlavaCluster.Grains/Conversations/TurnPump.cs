@@ -121,7 +121,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
                     return (null, fault);
                 }
 
-                attempts.Progress();
+                attempts.Hear(batch);
                 if (batch[^1].Completed)
                 {
                     return (batch[^1], null);
