@@ -242,25 +242,6 @@ public sealed class ConversationTests
         await front.Grains.GetGrain<ITimedGrain>(Key.ToString()).TickAsync(new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token);
     }
 
-    [Fact]
-    public async Task Begin_OverTheConcurrencyQuota_IsRefusedUntilATurnEnds()
-    {
-        using var data = new DataFolder();
-        await using var front = await TestFront.StartAsync(data.Path, _deadline);
-        var open = new TaskCompletionSource();
-        front.AddWorker(0).BeforeToken = (_, cancellation) => open.Task.WaitAsync(cancellation);
-        await front.Tenant(Key.Tenant).SetQuotaAsync(new TenantQuota { ConcurrentTurns = 1 }, _deadline);
-        var (first, second) = (TestFront.Ask("First"), TestFront.Ask("Second"));
-
-        Assert.True((await front.Conversation(Key).BeginTurnAsync(first, _deadline)).Begun);
-        Assert.Equal(ChatFailureKind.QuotaExceeded, (await front.Conversation(Key).BeginTurnAsync(second, _deadline)).Failure?.Kind);
-        open.SetResult();
-        await front.ReadAsync(Key, first.TurnId, 0, _deadline);
-        Assert.True(await front.Conversation(Key).DeleteAsync(_deadline)); // waits for the settlement
-
-        Assert.True((await front.Conversation(Key).BeginTurnAsync(second, _deadline)).Begun);
-    }
-
     private static Func<int, CancellationToken, Task> FailOnceAt(int position)
     {
         var failed = 0;

@@ -12,7 +12,7 @@ namespace LlavaCluster.Grains.Conversations;
 /// Drives one turn to its end: asks a worker, journals what it says, goes on at another worker after the journaled tokens when one is lost,
 /// ends the turn and settles its lease. Runs on the grain's scheduler, beside its calls.
 /// </summary>
-internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId tenant, TurnSurroundings surroundings, ILogger logger)
+internal sealed partial class TurnPump(TurnJournal journal, Turn turn, ConversationKey conversation, TurnSurroundings surroundings, ILogger logger)
 {
     private readonly CancellationTokenSource _cancel = new();
     private readonly List<Task> _leaving = [];
@@ -40,7 +40,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
             }
             else if (!turn.Settled)
             {
-                await new TurnSettlement(journal, turn, tenant, surroundings, logger).RunAsync(stop);
+                await new TurnSettlement(journal, turn, conversation, surroundings, logger).RunAsync(stop);
             }
 
             await Task.WhenAll(_leaving);
@@ -178,7 +178,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
 
     private GenerateRequest Request() => new()
     {
-        Tenant = tenant,
+        Tenant = conversation.Tenant,
         TurnId = turn.Request.TurnId,
         Model = turn.Request.Model,
         Messages = journal.Tree.MessagesOf(turn),
