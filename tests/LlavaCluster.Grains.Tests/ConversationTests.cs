@@ -206,6 +206,20 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Follow_WithADeadlineBeyondAnyTimer_YieldsTheAnswer()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        var request = TestFront.Ask("No hurry") with { Deadline = DateTimeOffset.MaxValue };
+
+        Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+        var events = await front.ReadAsync(Key, request.TurnId, 0, _deadline);
+
+        Assert.Equal((31, null), (events.Length, events[^1].Failure));
+    }
+
+    [Fact]
     public async Task Begin_WhenEveryWorkerIsOverloaded_EndsWithRetryAfter()
     {
         using var data = new DataFolder();

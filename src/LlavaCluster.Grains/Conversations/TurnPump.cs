@@ -14,6 +14,9 @@ namespace LlavaCluster.Grains.Conversations;
 /// </summary>
 internal sealed partial class TurnPump(TurnJournal journal, Turn turn, ConversationKey conversation, TurnSurroundings surroundings, ILogger logger)
 {
+    /// <summary>A timer reaches 49.7 days; a later deadline is none.</summary>
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(49);
+
     private readonly CancellationTokenSource _cancel = new();
     private readonly List<Task> _leaving = [];
 
@@ -193,13 +196,10 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
 
     private TimeSpan Left()
     {
-        if (turn.Request.Deadline is not { } deadline)
-        {
-            return Timeout.InfiniteTimeSpan;
-        }
-
-        var left = deadline - surroundings.Clock.GetUtcNow();
-        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        var left = turn.Request.Deadline - surroundings.Clock.GetUtcNow();
+        return left is null || left > LongestTimer ? Timeout.InfiniteTimeSpan
+            : left > TimeSpan.Zero ? left.Value
+            : TimeSpan.Zero;
     }
 
     [LoggerMessage(LogLevel.Warning, "Turn {TurnId} left worker {Worker} after {Tokens} durable tokens: {Reason}")]
