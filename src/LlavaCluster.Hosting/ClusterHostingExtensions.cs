@@ -78,7 +78,7 @@ public static class ClusterHostingExtensions
 
     /// <summary>Adds a loop that runs while the silo is a full member, to the end of its drain.</summary>
     public static IServiceCollection AddSiloLoop<T>(this IServiceCollection services)
-        where T : SiloLoop => services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, T>();
+        where T : class, ISiloLoop => services.AddSingleton<T>().AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SiloLoop<T>>();
 
     /// <summary>
     /// Maps <c>/health/live</c> (the process runs), <c>/health/ready</c> (its role can work) and <c>/metrics</c>. Probes have no key, and running or not is
