@@ -36,6 +36,12 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
     {
         var key = _keys.GetValueOrDefault(keyId);
         var matches = CryptographicOperations.FixedTimeEquals((key?.Hash ?? NoHash).AsSpan(), secretHash.AsSpan());
+        if (!matches && _version == 0)
+        {
+            // Strangers make tenants' names up; nothing was ever written for this one, so nothing is worth remembering.
+            DeactivateOnIdle();
+        }
+
         return Task.FromResult(matches ? key?.Info.Scopes : null);
     }
 
