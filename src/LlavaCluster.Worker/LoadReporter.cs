@@ -74,12 +74,7 @@ internal sealed partial class LoadReporter(
             Worker = worker,
             Ready = status.Ready && !lifetime.ApplicationStopping.IsCancellationRequested,
             Models = engine.Models,
-            Running = status.Running,
             Waiting = status.Waiting,
-            FreeKvTokens = status.FreeKvTokens,
-            TotalKvTokens = status.TotalKvTokens,
-            Device = status.Device,
-            TokensPerSecond = status.TokensPerSecond,
         };
     }
 

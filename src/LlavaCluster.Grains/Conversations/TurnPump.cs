@@ -188,7 +188,6 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
         Options = turn.Request.Options,
         Journal = [.. turn.Choices.Select(choice => choice.Tokens.ToImmutableArray())],
         Finished = [.. turn.Choices.Select(choice => choice.Finish)],
-        ReleasedChars = [.. turn.Choices.Select(choice => choice.TextLength)],
         Priority = turn.Request.Priority,
         Deadline = turn.Request.Deadline,
         Weight = turn.Weight,
