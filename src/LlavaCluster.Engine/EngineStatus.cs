@@ -13,9 +13,6 @@ public sealed record EngineStatus
     /// <summary>Tokens that the waiting sequences still have to compute.</summary>
     public required long WaitingTokens { get; init; }
 
-    /// <summary>Tokens of one block.</summary>
-    public required int BlockSize { get; init; }
-
     /// <summary>Blocks that could be given out now, cached ones included, of the total.</summary>
     public required int FreeBlocks { get; init; }
 
@@ -31,9 +28,6 @@ public sealed record EngineStatus
     public required long ComputedTokens { get; init; }
 
     public required long GeneratedTokens { get; init; }
-
-    /// <summary>Tokens computed per second of step time, smoothed; 0 before the first step.</summary>
-    public required double TokensPerSecond { get; init; }
 
     public required long Preemptions { get; init; }
 

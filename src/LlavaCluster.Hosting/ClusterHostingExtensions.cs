@@ -31,7 +31,7 @@ public static class ClusterHostingExtensions
 
     private const string ReadyTag = "ready";
 
-    /// <exception cref="ClusterStartException">The data directory, the address or the port cannot be used.</exception>
+    /// <exception cref="ClusterStartException">The data directory, the silo's name, the address or the port cannot be used.</exception>
     public static WebApplicationBuilder UseLlavaCluster(this WebApplicationBuilder builder, ClusterOptions options)
     {
         if (!IPAddress.IsLoopback(options.SiloAddress) && options.Certificates is null)
@@ -40,10 +40,11 @@ public static class ClusterHostingExtensions
         }
 
         var port = options.SiloPort == 0 ? FreePort(options.SiloAddress) : CheckedPort(options.SiloAddress, options.SiloPort);
-        var name = options.SiloName ?? DefaultName(options);
         var services = builder.Services;
         services.AddSingleton(options);
         var data = DataDirectory.Open(options.DataDirectory);
+        var name = options.SiloName ?? DefaultName(options, data.FoundAlone);
+        data.Claim(name);
         services.AddSingleton(_ => data); // By a factory, so that the host lets go of it when it ends.
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<TenantStamps>();
@@ -77,7 +78,7 @@ public static class ClusterHostingExtensions
 
     /// <summary>Adds a loop that runs while the silo is a full member, to the end of its drain.</summary>
     public static IServiceCollection AddSiloLoop<T>(this IServiceCollection services)
-        where T : SiloLoop => services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, T>();
+        where T : class, ISiloLoop => services.AddSingleton<T>().AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SiloLoop<T>>();
 
     /// <summary>
     /// Maps <c>/health/live</c> (the process runs), <c>/health/ready</c> (its role can work) and <c>/metrics</c>. Probes have no key, and running or not is
@@ -151,10 +152,11 @@ public static class ClusterHostingExtensions
 #pragma warning restore ORLEANSEXP003
     }
 
-    private static string DefaultName(ClusterOptions options)
+    /// <summary>The role alone names a process that is its whole cluster, and so keeps across restarts; beside others the port or the process is needed too.</summary>
+    private static string DefaultName(ClusterOptions options, bool alone)
     {
         var role = options.Role.ToString().ToLowerInvariant();
-        return options.SiloPort == 0 && options.Role == ClusterRole.All ? role : $"{role}-{(options.SiloPort == 0 ? Environment.ProcessId : options.SiloPort)}";
+        return options.SiloPort == 0 && options.Role == ClusterRole.All && alone ? role : $"{role}-{(options.SiloPort == 0 ? Environment.ProcessId : options.SiloPort)}";
     }
 
     private static int FreePort(IPAddress address)

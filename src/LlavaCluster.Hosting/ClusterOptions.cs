@@ -10,7 +10,7 @@ public sealed class ClusterOptions
     /// <summary>Where everything durable lives. Processes of one host that share it are one cluster.</summary>
     public required string DataDirectory { get; init; }
 
-    /// <summary>Keeps across restarts and is unique in the cluster; null: the role, and the port where it is given.</summary>
+    /// <summary>Keeps across restarts and is unique in the cluster; null: the role, and beside other processes the port where it is given or else the process id.</summary>
     public string? SiloName { get; init; }
 
     /// <summary>The address silos reach each other by. Any but loopback needs <see cref="Certificates"/>.</summary>

@@ -13,6 +13,7 @@ public sealed class DataDirectory : IDisposable
     private static readonly TimeSpan GatePatience = TimeSpan.FromSeconds(10);
 
     private readonly FileStream _presence;
+    private FileStream? _name;
 
     private DataDirectory(string path, FileStream presence, bool foundAlone, byte[] clusterKey)
     {
@@ -69,7 +70,26 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
-    public void Dispose() => _presence.Dispose();
+    /// <summary>Takes a silo's name until this process ends, however it ends: two of one name would be one worker to the fronts.</summary>
+    /// <exception cref="ClusterStartException">A running process of this cluster has the name.</exception>
+    public void Claim(string siloName)
+    {
+        try
+        {
+            _name = new FileStream(System.IO.Path.Combine(Path, $"silo-{Uri.EscapeDataString(siloName)}.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException fault)
+        {
+            Dispose();
+            throw new ClusterStartException($"The silo name must be no other running process's; \"{siloName}\" is taken in \"{Path}\". Give another with --silo-name.", fault);
+        }
+    }
+
+    public void Dispose()
+    {
+        _name?.Dispose();
+        _presence.Dispose();
+    }
 
     private static FileStream OpenGate(string path)
     {

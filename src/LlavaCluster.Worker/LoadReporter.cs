@@ -19,11 +19,11 @@ namespace LlavaCluster.Worker;
 internal sealed partial class LoadReporter(
     IServiceProvider services, IClusterMembershipService membership, ISiloMetadataCache metadata, IEngineHost engine, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<LoadReporter> logger)
-    : SiloLoop
+    : ISiloLoop
 {
     private readonly Dictionary<SiloAddress, Task> _tellings = [];
 
-    protected override async Task RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         var agents = new Agents(services);
         var worker = new WorkerKey(silo.Value.SiloName, 0);
@@ -74,12 +74,7 @@ internal sealed partial class LoadReporter(
             Worker = worker,
             Ready = status.Ready && !lifetime.ApplicationStopping.IsCancellationRequested,
             Models = engine.Models,
-            Running = status.Running,
             Waiting = status.Waiting,
-            FreeKvTokens = status.FreeKvTokens,
-            TotalKvTokens = status.TotalKvTokens,
-            Device = status.Device,
-            TokensPerSecond = status.TokensPerSecond,
         };
     }
 

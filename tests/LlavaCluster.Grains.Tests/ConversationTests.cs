@@ -188,6 +188,38 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Follow_WhenEveryWorkerIsLostAtTheFirstToken_EndsWithoutAnAnswer()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        foreach (var device in new[] { 0, 1 })
+        {
+            front.AddWorker(device).BeforeToken = (_, _) => throw new InvalidOperationException("a request that kills its worker");
+        }
+
+        var request = TestFront.Ask("Poison");
+        Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+        var events = await front.ReadAsync(Key, request.TurnId, 0, _deadline);
+
+        Assert.Equal(ChatFailureKind.ModelUnavailable, events[^1].Failure?.Kind);
+        Assert.Equal(new TokenUsage(6, 0, 0, 0), events[^1].Usage);
+    }
+
+    [Fact]
+    public async Task Follow_WithADeadlineBeyondAnyTimer_YieldsTheAnswer()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        var request = TestFront.Ask("No hurry") with { Deadline = DateTimeOffset.MaxValue };
+
+        Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+        var events = await front.ReadAsync(Key, request.TurnId, 0, _deadline);
+
+        Assert.Equal((31, null), (events.Length, events[^1].Failure));
+    }
+
+    [Fact]
     public async Task Begin_WhenEveryWorkerIsOverloaded_EndsWithRetryAfter()
     {
         using var data = new DataFolder();
@@ -222,25 +254,6 @@ public sealed class ConversationTests
         front.Stamps.Stamp(Key.Tenant);
 
         await front.Grains.GetGrain<ITimedGrain>(Key.ToString()).TickAsync(new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token);
-    }
-
-    [Fact]
-    public async Task Begin_OverTheConcurrencyQuota_IsRefusedUntilATurnEnds()
-    {
-        using var data = new DataFolder();
-        await using var front = await TestFront.StartAsync(data.Path, _deadline);
-        var open = new TaskCompletionSource();
-        front.AddWorker(0).BeforeToken = (_, cancellation) => open.Task.WaitAsync(cancellation);
-        await front.Tenant(Key.Tenant).SetQuotaAsync(new TenantQuota { ConcurrentTurns = 1 }, _deadline);
-        var (first, second) = (TestFront.Ask("First"), TestFront.Ask("Second"));
-
-        Assert.True((await front.Conversation(Key).BeginTurnAsync(first, _deadline)).Begun);
-        Assert.Equal(ChatFailureKind.QuotaExceeded, (await front.Conversation(Key).BeginTurnAsync(second, _deadline)).Failure?.Kind);
-        open.SetResult();
-        await front.ReadAsync(Key, first.TurnId, 0, _deadline);
-        Assert.True(await front.Conversation(Key).DeleteAsync(_deadline)); // waits for the settlement
-
-        Assert.True((await front.Conversation(Key).BeginTurnAsync(second, _deadline)).Begun);
     }
 
     private static Func<int, CancellationToken, Task> FailOnceAt(int position)

@@ -30,6 +30,36 @@ public sealed class StoreFaultTests
     }
 
     [Fact]
+    public async Task Begin_WhenNeitherTheQuestionNorTheRefundFits_SaysThatTheStoreIsFull()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        front.Faults.OfRecord = _ => StorageFault.Full;
+        front.Faults.OfChange = change => change.PutLease is null ? StorageFault.Full : null;
+
+        var refused = await front.Conversation(Key).BeginTurnAsync(TestFront.Ask("Full"), _deadline);
+
+        Assert.Equal(ChatFailureKind.StorageFull, refused.Failure?.Kind);
+    }
+
+    [Fact]
+    public async Task Begin_WhenAnotherActivationIsAhead_GivesTheLeaseBack()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        await front.Tenant(Key.Tenant).SetQuotaAsync(new Abstractions.Tenants.TenantQuota { ConcurrentTurns = 1 }, _deadline);
+        front.Faults.OfRecord = _ => StorageFault.Conflict;
+        var request = TestFront.Ask("Ahead at the beginning");
+
+        await Assert.ThrowsAsync<OrleansException>(() => front.Conversation(Key).BeginTurnAsync(request, _deadline));
+        front.Faults.OfRecord = _ => null;
+
+        Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+    }
+
+    [Fact]
     public async Task Follow_WhenTokensDoNotFit_IsInterruptedWithoutANumberAndGoesOnWhenThereIsRoom()
     {
         using var data = new DataFolder();
@@ -56,13 +86,18 @@ public sealed class StoreFaultTests
     {
         using var data = new DataFolder();
         await using var front = await TestFront.StartAsync(data.Path, _deadline);
-        front.AddWorker(0);
-        var conflicts = 1;
+        var open = new TaskCompletionSource();
+        front.AddWorker(0).BeforeToken = (position, cancellation) => position == 3 ? open.Task.WaitAsync(cancellation) : Task.CompletedTask;
+        var conflicts = 0;
         front.Faults.OfRecord = record => record is TokensEmitted && conflicts-- > 0 ? StorageFault.Conflict : null;
         var request = TestFront.Ask("Ahead", temperature: 1);
 
         Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
-        await Assert.ThrowsAsync<EnumerationAbortedException>(() => front.ReadAsync(Key, request.TurnId, 0, _deadline));
+        await using var reader = front.Conversation(Key).FollowAsync(request.TurnId, 2, _deadline).GetAsyncEnumerator(_deadline);
+        Assert.True(await reader.MoveNextAsync()); // All three tokens before the gate are said.
+        conflicts = 1;
+        open.SetResult();
+        await Assert.ThrowsAsync<EnumerationAbortedException>(async () => await reader.MoveNextAsync());
         var events = await front.ReadAsync(Key, request.TurnId, 0, _deadline);
 
         Assert.Null(events[^1].Failure);

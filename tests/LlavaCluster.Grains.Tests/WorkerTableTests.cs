@@ -74,6 +74,16 @@ public sealed class WorkerTableTests
         Assert.NotNull(_table.Choose("m:adapter", "key", Nobody));
     }
 
+    [Fact]
+    public void Apply_AfterSilence_TakesWhoeverSpeaksUnderTheName()
+    {
+        Report(5, "a");
+        _clock.Advance(WorkerTable.Silence + TimeSpan.FromMilliseconds(1));
+        Report(4, "a");
+
+        Assert.NotNull(_table.Choose("m", "key", Nobody));
+    }
+
     private static WorkerLoad Load(string silo) => new()
     {
         Worker = new WorkerKey(silo, 0),

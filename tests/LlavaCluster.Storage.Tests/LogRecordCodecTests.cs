@@ -1,4 +1,5 @@
 using CsCheck;
+using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Storage.Conversations;
 
 namespace LlavaCluster.Storage.Tests;
@@ -33,6 +34,15 @@ public sealed class LogRecordCodecTests
         bytes[0] = 9;
 
         Assert.Equal("A log record's version must be 1; was 9.", Assert.Throws<InvalidDataException>(() => LogRecordCodec.Decode(bytes)).Message);
+    }
+
+    [Fact]
+    public void Decode_OfATextOfNegativeLength_IsRefused()
+    {
+        var bytes = LogRecordCodec.Encode(new TurnCompleted(Guid.NewGuid(), DateTimeOffset.UnixEpoch, null, new ChatFailure(ChatFailureKind.Internal, "text")));
+        var length = bytes.AsSpan().IndexOf("\u0004text"u8);
+
+        Refuses([.. bytes.AsSpan(0, length), 0xff, 0xff, 0xff, 0xff, 0x0f]);
     }
 
     private static void Refuses(byte[] bytes) => Assert.Throws<InvalidDataException>(() => LogRecordCodec.Decode(bytes));

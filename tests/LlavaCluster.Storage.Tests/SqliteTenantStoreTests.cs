@@ -49,7 +49,7 @@ public sealed class SqliteTenantStoreTests
         Assert.Equal(["chat", "admin"], Assert.Single(record.Keys).Info.Scopes);
         Assert.Equal(key.Hash, record.Keys[0].Hash);
 
-        await store.WriteAsync(Acme, 1, new TenantChange { RemovedKey = "id", DroppedLeases = [lease.TurnId] }, None);
+        await store.WriteAsync(Acme, 1, new TenantChange { RemovedKey = "id", DroppedLeases = [lease.LeaseId] }, None);
         var after = await store.ReadAsync(Acme, None);
         Assert.Empty(after.Keys);
         Assert.Empty(after.Leases);

@@ -20,7 +20,7 @@ public sealed class ScriptedEngineHost : IEngineHost
         new ModelCard { Name = ModelName, ContextLength = 4096, VocabSize = 1000, MaxImageTokens = 16, CreatedAt = DateTimeOffset.UnixEpoch },
     ];
 
-    public EngineStatus Status { get; set; } = new(true, 0, 0, 100_000, 100_000, 0, "scripted");
+    public EngineStatus Status { get; set; } = new(Ready: true, Waiting: 0);
 
     /// <summary>Awaited before the token at a position (from 0) of a choice is drawn; a test's gate, or its fault.</summary>
     public Func<int, CancellationToken, Task> BeforeToken { get; set; } = (_, _) => Task.CompletedTask;

@@ -84,17 +84,13 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Status_AfterWork_TellsTheSpeedAndTheSpace()
+    public async Task Status_AfterWork_IsReadyAndNothingWaits()
     {
         var host = await StartAsync("a_llava15", "bare");
         await CollectAsync(host, await RequestAsync("a_llava15", Prompts("a_llava15")[1]));
         await host.DrainAsync(TestContext.Current.CancellationToken);
 
-        var status = host.Status;
-
-        Assert.True(status is { Ready: true, Device: "cpu", TokensPerSecond: > 0 });
-        Assert.Equal(status.TotalKvTokens, status.FreeKvTokens);
-        Assert.InRange(status.TotalKvTokens, 1024, long.MaxValue);
+        Assert.Equal((true, 0), (host.Status.Ready, host.Status.Waiting));
     }
 
     [Fact]

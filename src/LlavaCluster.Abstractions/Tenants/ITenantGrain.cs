@@ -23,15 +23,15 @@ public interface ITenantGrain : ITenantScopedGrain
     Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reserves the worst case of a turn. Idempotent by turn id: a repeated call renews the lease. A lease that is neither renewed nor settled
-    /// for <see cref="TenantQuota.LeaseLife"/> expires and is refunded.
+    /// Reserves the worst case of a turn. Idempotent by the lease's id, which names this turn alone: a turn id is the client's and would not do.
+    /// A repeated call renews the lease. A lease that is neither renewed nor settled for <see cref="TenantQuota.LeaseLife"/> expires and is refunded.
     /// </summary>
     [Alias("reserve")]
-    Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken);
+    Task<ReserveResult> ReserveAsync(Guid leaseId, int worstCaseTokens, CancellationToken cancellationToken);
 
-    /// <summary>Replaces a lease by what was used; null usage refunds it. Idempotent by turn id.</summary>
+    /// <summary>Replaces a lease by what was used; null usage refunds it. Idempotent by the lease's id.</summary>
     [Alias("settle")]
-    Task SettleAsync(Guid turnId, TokenUsage? usage, CancellationToken cancellationToken);
+    Task SettleAsync(Guid leaseId, TokenUsage? usage, CancellationToken cancellationToken);
 
     [Alias("set-quota")]
     Task SetQuotaAsync(TenantQuota quota, CancellationToken cancellationToken);

@@ -17,14 +17,6 @@ public interface IEngineHost
     IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken);
 }
 
-/// <summary>A reading of an engine's gauges.</summary>
+/// <summary>What a worker reports of its engine; the engine's own metrics tell the rest.</summary>
 /// <param name="Ready">False while loading, draining or hung.</param>
-/// <param name="FreeKvTokens">Tokens for which KV space is free or can be freed.</param>
-public readonly record struct EngineStatus(
-    bool Ready,
-    int Running,
-    int Waiting,
-    long FreeKvTokens,
-    long TotalKvTokens,
-    double TokensPerSecond,
-    string Device);
+public readonly record struct EngineStatus(bool Ready, int Waiting);

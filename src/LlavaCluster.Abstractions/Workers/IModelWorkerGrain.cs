@@ -49,10 +49,6 @@ public sealed record GenerateRequest
     [Id(8)]
     public ImmutableArray<FinishReason?> Finished { get; init; } = [];
 
-    /// <summary>Characters (UTF-16) of each choice that readers already have; a resumed choice releases only what follows them.</summary>
-    [Id(9)]
-    public ImmutableArray<int> ReleasedChars { get; init; } = [];
-
     /// <summary>The tenant's share in token-fair scheduling.</summary>
     [Id(10)]
     public double Weight { get; init; } = 1;

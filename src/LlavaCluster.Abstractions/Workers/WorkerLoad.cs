@@ -17,24 +17,9 @@ public sealed record WorkerLoad
     [Id(2)]
     public required ImmutableArray<ModelCard> Models { get; init; }
 
-    [Id(3)]
-    public int Running { get; init; }
-
+    /// <summary>Turns that wait for the engine to begin them.</summary>
     [Id(4)]
     public int Waiting { get; init; }
-
-    /// <summary>Tokens for which KV space is free or can be freed.</summary>
-    [Id(5)]
-    public long FreeKvTokens { get; init; }
-
-    [Id(6)]
-    public long TotalKvTokens { get; init; }
-
-    [Id(7)]
-    public string Device { get; init; } = "";
-
-    [Id(8)]
-    public double TokensPerSecond { get; init; }
 }
 
 /// <summary>What a front must know of a served model to validate a request and list it.</summary>

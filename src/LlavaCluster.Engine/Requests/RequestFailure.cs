@@ -1,11 +1,7 @@
 namespace LlavaCluster.Engine;
 
 /// <summary>Why an accepted request could not be finished. Carries no prompt, image or key.</summary>
-public sealed record RequestFailure(FailureKind Kind, string Message)
-{
-    /// <summary>Whether the same request, with the tokens emitted so far, may succeed on another worker.</summary>
-    public bool IsRetryable => Kind is FailureKind.DeviceFault or FailureKind.EngineStopped;
-}
+public sealed record RequestFailure(FailureKind Kind, string Message);
 
 public enum FailureKind
 {

@@ -26,9 +26,9 @@ internal static class ProtoReading
             return null;
         }
 
-        if (!Guid.TryParse(text, out var turn))
+        if (!Guid.TryParse(text, out var turn) || turn == Guid.Empty)
         {
-            checks.Fail(field, "must be a UUID.");
+            checks.Fail(field, "must be a UUID other than the nil one.");
         }
 
         return turn;

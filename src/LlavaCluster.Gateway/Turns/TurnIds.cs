@@ -15,9 +15,9 @@ internal static class TurnIds
     /// <summary>The conversation that a turn of the client's naming begins, so that the same call sent again finds the turn in it.</summary>
     public static ConversationKey BegunBy(TenantId tenant, Guid turn) => Named(tenant, 'r', turn);
 
-    /// <summary>A turn id from what a client calls the request: a UUID as it is, any other text by its hash.</summary>
+    /// <summary>A turn id from what a client calls the request: a UUID as it is, any other text by its hash; the nil UUID too, since it names nothing.</summary>
     public static Guid FromClient(string idempotencyKey) =>
-        Guid.TryParse(idempotencyKey, out var turn) ? turn : new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(idempotencyKey)).AsSpan(0, 16));
+        Guid.TryParse(idempotencyKey, out var turn) && turn != Guid.Empty ? turn : new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(idempotencyKey)).AsSpan(0, 16));
 
     public static Guid New() => Guid.CreateVersion7();
 

@@ -7,15 +7,17 @@ namespace LlavaCluster.Grains.Conversations;
 /// <summary>Which workers a turn has tried without success since it last moved, and when trying on is pointless.</summary>
 internal sealed class AttemptLedger(TimeProvider clock)
 {
-    /// <summary>Long enough for a worker's process to restart and load its model.</summary>
+    /// <summary>Counted from the loss, not from the last token; long enough for a worker's process to restart and load its model.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    private const int MostFruitless = 20;
+    /// <summary>A request that takes down each worker which begins it must not go through the whole cluster.</summary>
+    private const int MostLost = 5;
 
     private readonly HashSet<WorkerKey> _excluded = [];
-    private long _progressAt = clock.GetTimestamp();
-    private int _fruitless;
+    private long? _stuckSince;
+    private int _lost;
+    private bool _begun;
     private ChatFailure? _lastOverload;
 
     public IReadOnlySet<WorkerKey> Excluded => _excluded;
@@ -23,10 +25,14 @@ internal sealed class AttemptLedger(TimeProvider clock)
     /// <summary>Set when the turn must end with a failure.</summary>
     public ChatFailure? Failure { get; private set; }
 
-    public void Progress()
+    /// <summary>Takes what a worker said, once it is durable. Only a token is progress: each worker counts the prompt before it can be lost to it.</summary>
+    public void Hear(List<GenerateUpdate> said)
     {
-        _progressAt = clock.GetTimestamp();
-        _fruitless = 0;
+        _begun |= said.Exists(update => !update.Completed);
+        if (said.Exists(update => update.Token >= 0))
+        {
+            (_stuckSince, _lost) = (null, 0);
+        }
     }
 
     /// <summary>Takes how an attempt that did not finish the answer ended; null if the worker was lost.</summary>
@@ -45,9 +51,14 @@ internal sealed class AttemptLedger(TimeProvider clock)
             return;
         }
 
-        _lastOverload = failure?.Kind == ChatFailureKind.Overloaded ? failure : _lastOverload;
+        // A dead worker that is not known to be silent yet refuses many times a second, and a full one says so each time: neither is the request's fault.
+        var overloaded = failure?.Kind == ChatFailureKind.Overloaded;
+        _lost += _begun && !overloaded ? 1 : 0;
+        _begun = false;
+        _stuckSince ??= clock.GetTimestamp();
+        _lastOverload = overloaded ? failure : _lastOverload;
         _excluded.Add(worker);
-        if (++_fruitless >= MostFruitless)
+        if (_lost >= MostLost)
         {
             Failure = Unavailable();
         }
@@ -62,7 +73,8 @@ internal sealed class AttemptLedger(TimeProvider clock)
             return;
         }
 
-        if (clock.GetElapsedTime(_progressAt) > Patience)
+        _stuckSince ??= clock.GetTimestamp();
+        if (clock.GetElapsedTime(_stuckSince.Value) > Patience)
         {
             Failure = Unavailable();
             return;

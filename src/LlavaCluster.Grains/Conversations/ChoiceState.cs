@@ -12,8 +12,6 @@ internal sealed class ChoiceState
 
     public IReadOnlyList<int> Tokens => _tokens;
 
-    public int TextLength => _text.Length;
-
     public FinishReason? Finish { get; private set; }
 
     public string Text => _text.ToString();

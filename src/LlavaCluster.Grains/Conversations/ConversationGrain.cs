@@ -70,24 +70,22 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
             return BeginTurnResult.Refused(noModel);
         }
 
-        var tenant = surroundings.Tenant(_key.Tenant);
-        var lease = await tenant.ReserveAsync(request.TurnId, request.WorstCaseTokens, cancellationToken);
+        var at = surroundings.Clock.GetUtcNow();
+        var leaseId = LeaseIds.Of(_key, request.TurnId, at);
+        var lease = await surroundings.Tenant(_key.Tenant).ReserveAsync(leaseId, request.WorstCaseTokens, cancellationToken);
         if (lease.Refused is { } refused)
         {
             return BeginTurnResult.Refused(refused);
         }
 
-        var fault = await _journal.AppendAsync(new TurnBegun(request, surroundings.Clock.GetUtcNow(), lease.Weight));
-        if (fault is null)
+        if (await _journal.AppendAsync(new TurnBegun(request, at, lease.Weight)) is { } fault)
         {
-            StartPump(_journal.Tree.Find(request.TurnId)!);
-            return BeginTurnResult.Accepted;
+            await RefundAsync(leaseId);
+            return BeginTurnResult.Refused(NotTaken(fault, "The store did not take the question; nothing was begun."));
         }
 
-        // After a conflict the lease waits for its turn, which the caller's retry begins.
-        var failure = NotTaken(fault.Value, "The store did not take the question; nothing was begun.");
-        await tenant.SettleAsync(request.TurnId, null, CancellationToken.None);
-        return BeginTurnResult.Refused(failure);
+        StartPump(_journal.Tree.Find(request.TurnId)!);
+        return BeginTurnResult.Accepted;
     }
 
     public async IAsyncEnumerable<TurnEvent> FollowAsync(Guid turnId, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -206,7 +204,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
 
     private void StartPump(Turn turn)
     {
-        var pump = new TurnPump(_journal, turn, _key.Tenant, surroundings, logger);
+        var pump = new TurnPump(_journal, turn, _key, surroundings, logger);
         _pumps[turn.Request.TurnId] = pump;
         pump.Start(DeactivateOnIdle, _stop.Token);
     }
@@ -225,11 +223,28 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
             DelayDeactivation(RenewEvery * 4);
             if (pump.Turn.End is null)
             {
-                await surroundings.Tenant(_key.Tenant).ReserveAsync(id, pump.Turn.Request.WorstCaseTokens, cancellationToken);
+                var leaseId = LeaseIds.Of(_key, id, pump.Turn.BegunAt);
+                await surroundings.Tenant(_key.Tenant).ReserveAsync(leaseId, pump.Turn.Request.WorstCaseTokens, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>Gives back the lease of a turn that was not begun. One that cannot be given back, as on a full disk, expires; the caller is told why the turn was not begun.</summary>
+    private async Task RefundAsync(Guid leaseId)
+    {
+        try
+        {
+            await surroundings.Tenant(_key.Tenant).SettleAsync(leaseId, null, CancellationToken.None);
+        }
+        catch (Exception fault) when (fault is OrleansException or TimeoutException)
+        {
+            LogNotRefunded(leaseId, fault.Message);
         }
     }
 
     [LoggerMessage(LogLevel.Information, "Resumes turn {TurnId} after {Tokens} durable tokens")]
     private partial void LogResumed(Guid turnId, int tokens);
+
+    [LoggerMessage(LogLevel.Warning, "Lease {LeaseId} was not given back and will expire: {Reason}")]
+    private partial void LogNotRefunded(Guid leaseId, string reason);
 }

@@ -21,6 +21,8 @@ internal sealed class Turn(TurnBegun begun)
     /// <summary>Readers that follow the turn now.</summary>
     public int Followers { get; private set; }
 
+    public DateTimeOffset BegunAt => begun.At;
+
     public double Weight => begun.Weight;
 
     public IReadOnlyList<ChoiceState> Choices => _choices;
@@ -114,7 +116,7 @@ internal sealed class Turn(TurnBegun begun)
 
     public TurnView View() => new(
         Request,
-        begun.At,
+        BegunAt,
         End is not null,
         [.. _choices.Select(choice => new AnswerView(choice.Text, choice.Finish))],
         End?.Usage ?? Usage,

@@ -12,8 +12,11 @@ namespace LlavaCluster.Grains.Conversations;
 /// Drives one turn to its end: asks a worker, journals what it says, goes on at another worker after the journaled tokens when one is lost,
 /// ends the turn and settles its lease. Runs on the grain's scheduler, beside its calls.
 /// </summary>
-internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId tenant, TurnSurroundings surroundings, ILogger logger)
+internal sealed partial class TurnPump(TurnJournal journal, Turn turn, ConversationKey conversation, TurnSurroundings surroundings, ILogger logger)
 {
+    /// <summary>A timer reaches 49.7 days; a later deadline is none.</summary>
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(49);
+
     private readonly CancellationTokenSource _cancel = new();
     private readonly List<Task> _leaving = [];
 
@@ -40,7 +43,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
             }
             else if (!turn.Settled)
             {
-                await new TurnSettlement(journal, turn, tenant, surroundings, logger).RunAsync(stop);
+                await new TurnSettlement(journal, turn, conversation, surroundings, logger).RunAsync(stop);
             }
 
             await Task.WhenAll(_leaving);
@@ -121,7 +124,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
                     return (null, fault);
                 }
 
-                attempts.Progress();
+                attempts.Hear(batch);
                 if (batch[^1].Completed)
                 {
                     return (batch[^1], null);
@@ -178,14 +181,13 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
 
     private GenerateRequest Request() => new()
     {
-        Tenant = tenant,
+        Tenant = conversation.Tenant,
         TurnId = turn.Request.TurnId,
         Model = turn.Request.Model,
         Messages = journal.Tree.MessagesOf(turn),
         Options = turn.Request.Options,
         Journal = [.. turn.Choices.Select(choice => choice.Tokens.ToImmutableArray())],
         Finished = [.. turn.Choices.Select(choice => choice.Finish)],
-        ReleasedChars = [.. turn.Choices.Select(choice => choice.TextLength)],
         Priority = turn.Request.Priority,
         Deadline = turn.Request.Deadline,
         Weight = turn.Weight,
@@ -193,13 +195,10 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, TenantId 
 
     private TimeSpan Left()
     {
-        if (turn.Request.Deadline is not { } deadline)
-        {
-            return Timeout.InfiniteTimeSpan;
-        }
-
-        var left = deadline - surroundings.Clock.GetUtcNow();
-        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        var left = turn.Request.Deadline - surroundings.Clock.GetUtcNow();
+        return left is null || left > LongestTimer ? Timeout.InfiniteTimeSpan
+            : left > TimeSpan.Zero ? left.Value
+            : TimeSpan.Zero;
     }
 
     [LoggerMessage(LogLevel.Warning, "Turn {TurnId} left worker {Worker} after {Tokens} durable tokens: {Reason}")]

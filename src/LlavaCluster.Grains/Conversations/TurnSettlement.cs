@@ -7,7 +7,7 @@ namespace LlavaCluster.Grains.Conversations;
 /// <summary>
 /// Replaces an ended turn's lease by what it used, then journals that. If the process dies between the two, the next activation does both again; the usage counts once.
 /// </summary>
-internal sealed partial class TurnSettlement(TurnJournal journal, Turn turn, TenantId tenant, TurnSurroundings surroundings, ILogger logger)
+internal sealed partial class TurnSettlement(TurnJournal journal, Turn turn, ConversationKey conversation, TurnSurroundings surroundings, ILogger logger)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
@@ -36,7 +36,8 @@ internal sealed partial class TurnSettlement(TurnJournal journal, Turn turn, Ten
     {
         try
         {
-            await surroundings.Tenant(tenant).SettleAsync(turn.Request.TurnId, turn.End!.Usage, stop);
+            var lease = LeaseIds.Of(conversation, turn.Request.TurnId, turn.BegunAt);
+            await surroundings.Tenant(conversation.Tenant).SettleAsync(lease, turn.End!.Usage, stop);
         }
         catch (Exception fault) when (fault is OrleansException or TimeoutException)
         {

@@ -19,7 +19,7 @@ internal sealed class QuotaLedger
         Quota = quota;
         foreach (var lease in leases)
         {
-            _leases.Add(lease.TurnId, lease);
+            _leases.Add(lease.LeaseId, lease);
         }
     }
 
@@ -27,28 +27,28 @@ internal sealed class QuotaLedger
 
     public int Running(DateTimeOffset now) => _leases.Values.Count(lease => IsHeld(lease, now));
 
-    public StoredLease? Find(Guid turn) => _leases.GetValueOrDefault(turn);
+    public StoredLease? Find(Guid id) => _leases.GetValueOrDefault(id);
 
     /// <summary>Leases that count for nothing any more.</summary>
     public IEnumerable<Guid> Stale(DateTimeOffset now) => _leases.Values
         .Where(lease => lease.Settled ? lease.BegunAt + Window <= now : lease.ExpiresAt <= now)
-        .Select(lease => lease.TurnId);
+        .Select(lease => lease.LeaseId);
 
     /// <summary>The lease to store for a turn, or the refusal. Nothing changes until <see cref="Put"/>.</summary>
-    public (StoredLease? Lease, ChatFailure? Refused) Reserve(Guid turn, int worstCase, DateTimeOffset now)
+    public (StoredLease? Lease, ChatFailure? Refused) Reserve(Guid id, int worstCase, DateTimeOffset now)
     {
-        if (_leases.TryGetValue(turn, out var held) && (held.Settled || IsHeld(held, now)))
+        if (_leases.TryGetValue(id, out var held) && (held.Settled || IsHeld(held, now)))
         {
             return (held.Settled ? held : held with { ExpiresAt = now + TenantQuota.LeaseLife }, null);
         }
 
         var refused = Refusal(worstCase, now);
-        return refused is null ? (new StoredLease(turn, worstCase, now, now + TenantQuota.LeaseLife, Settled: false), null) : (null, refused);
+        return refused is null ? (new StoredLease(id, worstCase, now, now + TenantQuota.LeaseLife, Settled: false), null) : (null, refused);
     }
 
-    public void Put(StoredLease lease) => _leases[lease.TurnId] = lease;
+    public void Put(StoredLease lease) => _leases[lease.LeaseId] = lease;
 
-    public void Drop(Guid turn) => _leases.Remove(turn);
+    public void Drop(Guid id) => _leases.Remove(id);
 
     private static bool IsHeld(StoredLease lease, DateTimeOffset now) => !lease.Settled && lease.ExpiresAt > now;
 

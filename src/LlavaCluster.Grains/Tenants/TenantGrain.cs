@@ -36,6 +36,12 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
     {
         var key = _keys.GetValueOrDefault(keyId);
         var matches = CryptographicOperations.FixedTimeEquals((key?.Hash ?? NoHash).AsSpan(), secretHash.AsSpan());
+        if (!matches && _version == 0)
+        {
+            // Strangers make tenants' names up; nothing was ever written for this one, so nothing is worth remembering.
+            DeactivateOnIdle();
+        }
+
         return Task.FromResult(matches ? key?.Info.Scopes : null);
     }
 
@@ -64,16 +70,16 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
     public Task<ImmutableArray<KeyInfo>> KeysAsync(CancellationToken cancellationToken) =>
         Task.FromResult(_keys.Values.Select(key => key.Info).OrderBy(info => info.CreatedAt).ThenBy(info => info.KeyId, StringComparer.Ordinal).ToImmutableArray());
 
-    public async Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken)
+    public async Task<ReserveResult> ReserveAsync(Guid leaseId, int worstCaseTokens, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var (lease, refused) = _ledger.Reserve(turnId, worstCaseTokens, now);
+        var (lease, refused) = _ledger.Reserve(leaseId, worstCaseTokens, now);
         if (lease is null || lease.Settled)
         {
             return new ReserveResult(refused, _ledger.Quota.Weight);
         }
 
-        var stale = _ledger.Stale(now).Where(turn => turn != turnId).ToImmutableArray();
+        var stale = _ledger.Stale(now).Where(id => id != leaseId).ToImmutableArray();
         if (await TryWriteAsync(new TenantChange { PutLease = lease, DroppedLeases = stale }, cancellationToken) is { } fault)
         {
             return fault == StorageFault.Full
@@ -81,24 +87,24 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
                 : throw NotWritten(fault);
         }
 
-        foreach (var turn in stale)
+        foreach (var id in stale)
         {
-            _ledger.Drop(turn);
+            _ledger.Drop(id);
         }
 
         _ledger.Put(lease);
         return new ReserveResult(null, _ledger.Quota.Weight);
     }
 
-    public async Task SettleAsync(Guid turnId, TokenUsage? usage, CancellationToken cancellationToken)
+    public async Task SettleAsync(Guid leaseId, TokenUsage? usage, CancellationToken cancellationToken)
     {
-        var lease = _ledger.Find(turnId);
+        var lease = _ledger.Find(leaseId);
         if (usage is null)
         {
             if (lease is { Settled: false })
             {
-                await WriteAsync(new TenantChange { DroppedLeases = [turnId] }, cancellationToken);
-                _ledger.Drop(turnId);
+                await WriteAsync(new TenantChange { DroppedLeases = [leaseId] }, cancellationToken);
+                _ledger.Drop(leaseId);
             }
 
             return;
@@ -111,7 +117,7 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
 
         // A lease that expired meanwhile is gone, but the tokens were used all the same; the ledger's line counts them once.
         var settled = lease is null ? null : lease with { Tokens = usage.PromptTokens + usage.CompletionTokens, Settled = true };
-        await WriteAsync(new TenantChange { PutLease = settled, Usage = new UsageEntry(turnId, clock.GetUtcNow(), usage) }, cancellationToken);
+        await WriteAsync(new TenantChange { PutLease = settled, Usage = new UsageEntry(leaseId, clock.GetUtcNow(), usage) }, cancellationToken);
         if (settled is not null)
         {
             _ledger.Put(settled);

@@ -3,9 +3,9 @@ using LlavaCluster.Hosting.Operations;
 namespace LlavaCluster.Grains.Workers;
 
 /// <summary>Has the worker table look for silent workers four times a second.</summary>
-internal sealed class WorkerSweeper(WorkerTable table, TimeProvider clock) : SiloLoop
+internal sealed class WorkerSweeper(WorkerTable table, TimeProvider clock) : ISiloLoop
 {
-    protected override async Task RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(250), clock);
         while (await timer.WaitForNextTickAsync(cancellationToken))

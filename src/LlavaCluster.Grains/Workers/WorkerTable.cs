@@ -60,12 +60,12 @@ public sealed partial class WorkerTable(TimeProvider clock, ILogger<WorkerTable>
         }
     }
 
-    /// <summary>Takes a report; one that is not newer than the last is dropped.</summary>
+    /// <summary>Takes a report; one that is not newer than the last is dropped, unless the worker had fallen silent: then whoever speaks is the worker now.</summary>
     public void Apply(WorkerLoad load, long epoch)
     {
         lock (_gate)
         {
-            if (_entries.TryGetValue(load.Worker, out var entry) && epoch <= entry.Epoch)
+            if (_entries.TryGetValue(load.Worker, out var entry) && epoch <= entry.Epoch && IsLive(entry))
             {
                 return;
             }

@@ -4,9 +4,9 @@ using Orleans.Runtime;
 namespace LlavaCluster.Hosting.Operations;
 
 /// <summary>Says in the log, by name, which processes come to the cluster and which are gone.</summary>
-internal sealed partial class MembershipLog(IClusterMembershipService membership, ILogger<MembershipLog> logger) : SiloLoop
+internal sealed partial class MembershipLog(IClusterMembershipService membership, ILogger<MembershipLog> logger) : ISiloLoop
 {
-    protected override async Task RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         var known = new Dictionary<SiloAddress, SiloStatus>();
         await foreach (var snapshot in membership.MembershipUpdates.WithCancellation(cancellationToken))

@@ -1,32 +1,30 @@
+using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
 
 namespace LlavaCluster.Hosting.Operations;
 
 /// <summary>
-/// A loop that runs while its silo is a full member, to the end of its drain. A hosted service would end before that: a draining process
+/// Keeps a loop running while the silo is a full member, to the end of its drain. A hosted service would end before that: a draining process
 /// would fall silent, or deaf, in the middle of its last answers.
 /// </summary>
-public abstract class SiloLoop : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+internal sealed partial class SiloLoop<T>(T loop, TimeProvider clock, ILogger<T> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+    where T : ISiloLoop
 {
+    /// <summary>Short against the silence after which a worker counts as gone.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
     private readonly CancellationTokenSource _stop = new();
-    private Task _loop = Task.CompletedTask;
+    private Task _running = Task.CompletedTask;
 
     // At Active: what stops does so in the opposite order, the drain one stage above it first.
-    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(GetType().Name, ServiceLifecycleStage.Active, Start, StopAsync);
+    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(typeof(T).Name, ServiceLifecycleStage.Active, Start, StopAsync);
 
-    public void Dispose()
-    {
-        _stop.Dispose();
-        GC.SuppressFinalize(this);
-    }
-
-    /// <summary>Runs until it is cancelled, by throwing or not. Whatever else it throws fails the silo's stop.</summary>
-    protected abstract Task RunAsync(CancellationToken cancellationToken);
+    public void Dispose() => _stop.Dispose();
 
     private Task Start(CancellationToken cancellationToken)
     {
-        _loop = Task.Run(() => RunAsync(_stop.Token), CancellationToken.None);
+        _running = Task.Run(() => KeepRunningAsync(_stop.Token), CancellationToken.None);
         return Task.CompletedTask;
     }
 
@@ -35,11 +33,37 @@ public abstract class SiloLoop : ILifecycleParticipant<ISiloLifecycle>, IDisposa
         await _stop.CancelAsync();
         try
         {
-            await _loop;
+            await _running;
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             // As it should.
         }
     }
+
+    private async Task KeepRunningAsync(CancellationToken stop)
+    {
+        while (!await TryRunAsync(stop))
+        {
+            await Task.Delay(Pause, clock, stop);
+        }
+    }
+
+    private async Task<bool> TryRunAsync(CancellationToken stop)
+    {
+        try
+        {
+            await loop.RunAsync(stop);
+            return true;
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException || !stop.IsCancellationRequested)
+        {
+            // Nobody awaits the loop before the stop: without this a worker would fall silent, or a front deaf, and nothing would tell.
+            LogFailed(fault, typeof(T).Name);
+            return false;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "{Loop} failed and is run anew")]
+    private partial void LogFailed(Exception fault, string loop);
 }

@@ -81,7 +81,7 @@ internal static class LogRecordCodec
                 _ => throw new InvalidDataException($"A log record's kind must be 1 to 6; was {(byte)kind}."),
             };
         }
-        catch (Exception fault) when (fault is EndOfStreamException or FormatException or ArgumentException)
+        catch (Exception fault) when (fault is IOException or FormatException or ArgumentException)
         {
             throw new InvalidDataException($"A log record of {bytes.Length} bytes is cut short or damaged.", fault);
         }

@@ -1,6 +1,6 @@
 namespace LlavaCluster.Storage.Sqlite;
 
-/// <summary>The tables of conversations and tenants. Times are UTC ticks.</summary>
+/// <summary>The tables of conversations and tenants. Times are UTC ticks. The turn of a lease and of a usage entry is named by the lease's id.</summary>
 internal static class Schema
 {
     public const int Version = 1;

@@ -100,21 +100,21 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
 
     private static void WriteLeases(SqliteSession session, string tenant, TenantChange change)
     {
-        foreach (var turn in change.DroppedLeases)
+        foreach (var lease in change.DroppedLeases)
         {
-            session.Run("DELETE FROM tenant_lease WHERE tenant=$0 AND turn=$1", tenant, turn.ToByteArray());
+            session.Run("DELETE FROM tenant_lease WHERE tenant=$0 AND turn=$1", tenant, lease.ToByteArray());
         }
 
-        if (change.PutLease is { } lease)
+        if (change.PutLease is { } put)
         {
             session.Run(
                 "INSERT OR REPLACE INTO tenant_lease VALUES($0, $1, $2, $3, $4, $5)",
                 tenant,
-                lease.TurnId.ToByteArray(),
-                lease.Tokens,
-                lease.BegunAt.UtcTicks,
-                lease.ExpiresAt.UtcTicks,
-                lease.Settled);
+                put.LeaseId.ToByteArray(),
+                put.Tokens,
+                put.BegunAt.UtcTicks,
+                put.ExpiresAt.UtcTicks,
+                put.Settled);
         }
     }
 
@@ -124,7 +124,7 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
         var added = session.Run(
             "INSERT OR IGNORE INTO usage_entry VALUES($0, $1, $2, $3, $4, $5, $6)",
             tenant,
-            entry.TurnId.ToByteArray(),
+            entry.LeaseId.ToByteArray(),
             entry.At.UtcTicks,
             usage.PromptTokens,
             usage.ImageTokens,

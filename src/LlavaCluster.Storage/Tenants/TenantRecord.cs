@@ -15,15 +15,16 @@ public sealed record TenantRecord(
 /// <param name="Hash">SHA-256 of the secret.</param>
 public sealed record StoredKey(KeyInfo Info, ImmutableArray<byte> Hash);
 
+/// <param name="LeaseId">Names one turn, as the turn's own id does not: that is the client's.</param>
 /// <param name="Tokens">The worst case while it runs, the true number once settled.</param>
-public sealed record StoredLease(Guid TurnId, int Tokens, DateTimeOffset BegunAt, DateTimeOffset ExpiresAt, bool Settled);
+public sealed record StoredLease(Guid LeaseId, int Tokens, DateTimeOffset BegunAt, DateTimeOffset ExpiresAt, bool Settled);
 
 public readonly record struct UsageTotals(long Turns, long PromptTokens, long ImageTokens, long CompletionTokens);
 
-/// <summary>A turn's line in the usage ledger.</summary>
-public sealed record UsageEntry(Guid TurnId, DateTimeOffset At, TokenUsage Usage);
+/// <summary>A turn's line in the usage ledger, under its lease's name.</summary>
+public sealed record UsageEntry(Guid LeaseId, DateTimeOffset At, TokenUsage Usage);
 
-/// <summary>What changes at a tenant in one write. A usage entry counts once, however often its turn is written.</summary>
+/// <summary>What changes at a tenant in one write. A usage entry counts once, however often it is written.</summary>
 public sealed record TenantChange
 {
     public TenantQuota? Quota { get; init; }

@@ -37,18 +37,11 @@ internal sealed partial class LlavaEngineHost(
         {
             if (_engine is not { } engine)
             {
-                return new EngineStatus(false, 0, 0, 0, 0, 0, "cpu");
+                return new EngineStatus(Ready: false, Waiting: 0);
             }
 
             var status = engine.GetStatus();
-            return new EngineStatus(
-                status.Health == EngineHealth.Ready,
-                status.Running,
-                status.Waiting,
-                (long)status.FreeBlocks * status.BlockSize,
-                (long)status.TotalBlocks * status.BlockSize,
-                status.TokensPerSecond,
-                _model!.Network.Device.type.ToString().ToLowerInvariant());
+            return new EngineStatus(status.Health == EngineHealth.Ready, status.Waiting);
         }
     }
 

@@ -20,7 +20,6 @@ public sealed class EngineCoreTests
         bench.RunToEnd();
         var failed = Assert.Single(EngineBench.Read(bad));
         Assert.Equal((FinishReason.Failed, FailureKind.Poisoned), (failed.Finish, failed.Failure!.Kind));
-        Assert.False(failed.Failure.IsRetryable);
         Assert.All(live, (request, i) => Assert.Equal(EngineBench.Tokens(EngineBench.Alone(good[i])), EngineBench.Tokens(EngineBench.Read(request))));
         Assert.False(bench.Core.IsFaulted);
         bench.AssertNothingIsHeld();
@@ -33,7 +32,7 @@ public sealed class EngineCoreTests
         bench.Runner.OnDevice = () => throw new InvalidOperationException("device lost");
         var live = Enumerable.Range(0, 6).Select(i => bench.Submit(Of("a", 4, Text([.. Enumerable.Range(i, 12)])))).ToList();
         bench.RunToEnd();
-        Assert.All(live, request => Assert.True(EngineBench.Read(request)[^1].Failure!.IsRetryable));
+        Assert.All(live, request => Assert.Equal(FailureKind.DeviceFault, EngineBench.Read(request)[^1].Failure!.Kind));
         Assert.True(bench.Core.IsFaulted);
         bench.AssertNothingIsHeld();
     }

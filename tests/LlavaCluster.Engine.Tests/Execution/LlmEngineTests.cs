@@ -58,7 +58,7 @@ public sealed class LlmEngineTests : IAsyncDisposable
         _entered.Wait(Token);
         _time.Advance(_options.StepTimeout);
         var updates = await ReadAsync(submission);
-        Assert.All(updates, update => Assert.True(update.Failure!.IsRetryable));
+        Assert.All(updates, update => Assert.Equal(FailureKind.DeviceFault, update.Failure!.Kind));
         Assert.Equal([0, 1], updates.Select(update => update.Choice));
         Assert.NotNull(updates[^1].Usage);
         _go.Set();
@@ -77,7 +77,7 @@ public sealed class LlmEngineTests : IAsyncDisposable
         Assert.Equal(EngineHealth.Hung, _engine.Health);
         _go.Set();
         await other;
-        Assert.True((await ReadAsync(submission))[^1].Failure!.IsRetryable);
+        Assert.Equal(FailureKind.DeviceFault, (await ReadAsync(submission))[^1].Failure!.Kind);
     }
 
     [Fact]
@@ -143,7 +143,7 @@ public sealed class LlmEngineTests : IAsyncDisposable
         var disposed = _engine.DisposeAsync();
         _go.Set();
         await disposed;
-        Assert.True((await ReadAsync(submission))[^1].Failure!.IsRetryable);
+        Assert.Equal(FailureKind.EngineStopped, (await ReadAsync(submission))[^1].Failure!.Kind);
         Assert.True(_runner.IsDisposed);
         Assert.Equal(EngineHealth.Stopped, _engine.Health);
         Assert.Equal(RejectionReason.Unavailable, Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 1, Text(1)), Token)).Reason);

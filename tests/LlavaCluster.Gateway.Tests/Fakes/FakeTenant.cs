@@ -46,9 +46,9 @@ internal sealed class FakeTenant(string name) : ITenantGrain
         return Task.FromResult<ImmutableArray<KeyInfo>>([.. _keys.Values.Select(key => key.Info).OrderBy(info => info.KeyId, StringComparer.Ordinal)]);
     }
 
-    public Task<ReserveResult> ReserveAsync(Guid turnId, int worstCaseTokens, CancellationToken cancellationToken) => Task.FromResult(new ReserveResult(null));
+    public Task<ReserveResult> ReserveAsync(Guid leaseId, int worstCaseTokens, CancellationToken cancellationToken) => Task.FromResult(new ReserveResult(null));
 
-    public Task SettleAsync(Guid turnId, TokenUsage? usage, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task SettleAsync(Guid leaseId, TokenUsage? usage, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task SetQuotaAsync(TenantQuota quota, CancellationToken cancellationToken)
     {

@@ -85,6 +85,15 @@ public sealed class ChatServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Complete_WithTheNilTurnId_IsRefusedByField()
+    {
+        var request = Ask("hi");
+        request.TurnId = Guid.Empty.ToString();
+        var fault = await Assert.ThrowsAsync<RpcException>(() => _chat.CompleteAsync(request, cancellationToken: Cancel).ResponseAsync);
+        Assert.Equal((StatusCode.InvalidArgument, "turn_id must be a UUID other than the nil one."), (fault.StatusCode, fault.Status.Detail));
+    }
+
+    [Fact]
     public async Task Complete_OverQuota_SaysWhenToRetry()
     {
         _server.Script.Refusal = new ChatFailure(ChatFailureKind.QuotaExceeded, "tokens_per_minute must be at most 100; was 120.", null, TimeSpan.FromSeconds(12));

@@ -13,6 +13,9 @@ internal sealed class StoreFaults
 
     public Func<TenantChange, StorageFault?> OfChange { get; set; } = _ => null;
 
+    /// <summary>Called with each tenant whose record is read.</summary>
+    public Action<TenantId> Read { get; set; } = _ => { };
+
     /// <summary>Called with each record that is durable.</summary>
     public Action<LogRecord> Taken { get; set; } = _ => { };
 }
@@ -46,7 +49,11 @@ internal sealed class FaultyConversationLog(SqliteConversationLog log, StoreFaul
 
 internal sealed class FaultyTenantStore(SqliteTenantStore store, StoreFaults faults) : ITenantStore
 {
-    public Task<TenantRecord> ReadAsync(TenantId tenant, CancellationToken cancellationToken) => store.ReadAsync(tenant, cancellationToken);
+    public Task<TenantRecord> ReadAsync(TenantId tenant, CancellationToken cancellationToken)
+    {
+        faults.Read(tenant);
+        return store.ReadAsync(tenant, cancellationToken);
+    }
 
     public async Task<StorageFault?> WriteAsync(TenantId tenant, long version, TenantChange change, CancellationToken cancellationToken) =>
         faults.OfChange(change) ?? await store.WriteAsync(tenant, version, change, cancellationToken);
