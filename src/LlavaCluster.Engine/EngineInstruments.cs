@@ -22,6 +22,7 @@ public sealed class EngineInstruments : IDisposable
     private readonly Counter<long> _preemptions;
     private readonly Counter<long> _rejections;
 
+    /// <param name="factory">The host's; null makes a meter of its own.</param>
     public EngineInstruments(IMeterFactory? factory = null)
     {
         _meter = factory?.Create(MeterName) ?? new Meter(MeterName);
@@ -43,6 +44,7 @@ public sealed class EngineInstruments : IDisposable
         _meter.CreateObservableGauge("llava_engine_running_sequences", () => status().Running);
         _meter.CreateObservableGauge("llava_engine_waiting_sequences", () => status().Waiting);
         _meter.CreateObservableGauge("llava_engine_kv_usage_ratio", () => Ratio(status().TotalBlocks - status().FreeBlocks, status().TotalBlocks));
+        _meter.CreateObservableGauge("llava_engine_image_cache_usage_ratio", () => Ratio(status().ImageTokensCached, status().ImageTokenBudget));
         _meter.CreateObservableGauge("llava_engine_prefix_hit_ratio", () => Ratio(status().PrefixHits, status().PrefixQueries));
         _meter.CreateObservableGauge("llava_engine_image_hit_ratio", () => Ratio(status().ImageHits, status().ImageQueries));
     }

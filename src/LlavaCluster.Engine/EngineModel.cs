@@ -17,6 +17,9 @@ public sealed record EngineModel
     /// <summary>Ids that end an answer.</summary>
     public required IReadOnlyList<int> EndTokens { get; init; }
 
+    /// <summary>Texts that end an answer and are no part of it, beside the request's own; as an end token, not where a request ignores those.</summary>
+    public IReadOnlyList<string> StopTexts { get; init; } = [];
+
     /// <summary>Ids that are never drawn: padding rows, pad and image tokens.</summary>
     public IReadOnlyList<int> ReservedTokens { get; init; } = [];
 

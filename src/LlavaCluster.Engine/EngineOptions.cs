@@ -26,7 +26,10 @@ public sealed class EngineOptions
     /// <summary>Images whose pixels are decoded at the same time for this engine. Default 4.</summary>
     public int MaxImageLoads { get; set; } = 4;
 
-    /// <summary>Loading one image's pixels is cancelled after this long and fails the requests that need it. Default 30 s.</summary>
+    /// <summary>
+    /// Loading one image's pixels is asked to stop after this long; once it does, the requests that need the image fail. A loader that does not heed its token, as while a file
+    /// is decoded, is waited for. Default 30 s.
+    /// </summary>
     public TimeSpan ImageLoadTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Choices that may wait before requests are rejected. Default 256.</summary>
@@ -34,9 +37,6 @@ public sealed class EngineOptions
 
     /// <summary>Prompt tokens that may wait before requests are rejected. Default 262144.</summary>
     public int MaxWaitingTokens { get; set; } = 262144;
-
-    /// <summary>Choices one request may ask for (n). Default 8.</summary>
-    public int MaxChoices { get; set; } = 8;
 
     /// <summary>Share of the KV blocks that admission leaves free for running sequences to grow into. Default 0.01.</summary>
     public double ReservedShare { get; set; } = 0.01;
@@ -73,7 +73,7 @@ public sealed class EngineOptions
             (nameof(BlockSize), BlockSize, 1), (nameof(KvBlocks), KvBlocks, 1), (nameof(MaxRunningSequences), MaxRunningSequences, 1),
             (nameof(MaxTokensPerStep), MaxTokensPerStep, MaxRunningSequences + 1), (nameof(MaxImageTokensPerStep), MaxImageTokensPerStep, 1),
             (nameof(ImageCacheTokens), ImageCacheTokens, 1), (nameof(MaxImageLoads), MaxImageLoads, 1), (nameof(UpdateBuffer), UpdateBuffer, 1),
-            (nameof(MaxWaitingSequences), MaxWaitingSequences, 1), (nameof(MaxWaitingTokens), MaxWaitingTokens, 1), (nameof(MaxChoices), MaxChoices, 1),
+            (nameof(MaxWaitingSequences), MaxWaitingSequences, 1), (nameof(MaxWaitingTokens), MaxWaitingTokens, 1),
         })
         {
             if (value < least)

@@ -18,6 +18,7 @@ public sealed record EngineStatus
 
     public required int TotalBlocks { get; init; }
 
+    /// <summary>Image tokens whose features are kept, of those that may be.</summary>
     public required int ImageTokensCached { get; init; }
 
     public required int ImageTokenBudget { get; init; }

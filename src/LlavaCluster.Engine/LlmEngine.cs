@@ -63,6 +63,9 @@ public sealed partial class LlmEngine : IAsyncDisposable
         : _watchdog.IsHung ? EngineHealth.Hung
         : EngineHealth.Ready;
 
+    /// <summary>Whether nothing of it runs any more. Still false after <see cref="DisposeAsync"/> where a step hangs: then network and device thread are in use, and only the end of the process frees them.</summary>
+    public bool HasEnded => _loop.IsCompleted;
+
     /// <summary>Allocates the KV cache on the device and starts serving.</summary>
     /// <param name="network">Stays the caller's; it must outlive the engine.</param>
     /// <param name="device">The thread that owns the network's device; it may serve other work too. Stays the caller's.</param>
@@ -75,10 +78,33 @@ public sealed partial class LlmEngine : IAsyncDisposable
         }
 
         var runner = await device.RunAsync(() => new ModelRunner(network, options), cancellationToken).ConfigureAwait(false);
-        return new LlmEngine(model, options, device, runner, time, instruments, logger);
+        try
+        {
+            return new LlmEngine(model, options, device, runner, time, instruments, logger);
+        }
+        catch
+        {
+            await device.RunAsync(runner.Dispose, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
     }
 
-    /// <summary>Takes a request in or says why not. Cancelling the token at any time gives everything back and ends the stream.</summary>
+    /// <summary>Why any request whatever would be refused now, for callers with work to do before they can submit; null where one may be taken in.</summary>
+    public Submission.Rejected? Refusal()
+    {
+        var rejection = Unready() ?? _inbox.Refusal();
+        if (rejection is not null)
+        {
+            _instruments.OnRejected(rejection.Reason);
+        }
+
+        return rejection;
+    }
+
+    /// <summary>
+    /// Takes a request in or says why not. Laying it out and compiling its constraint take up to some tens of milliseconds of the calling thread. Cancelling the token at any
+    /// time gives everything back and ends the stream.
+    /// </summary>
     public Submission Submit(EngineRequest request, CancellationToken cancellationToken = default)
     {
         var submission = Admit(request, cancellationToken);
@@ -130,7 +156,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
         await _drained.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Ends what still runs with <see cref="FailureKind.EngineStopped"/>, frees the device memory and stops.</summary>
+    /// <summary>Ends what still runs with <see cref="FailureKind.EngineStopped"/>, frees the device memory and stops. A step that hangs is waited for <see cref="EngineOptions.StepTimeout"/> and then left alone.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -138,10 +164,21 @@ public sealed partial class LlmEngine : IAsyncDisposable
             return;
         }
 
+        using var late = new CancellationTokenSource(_options.StepTimeout, _time);
         _inbox.Close();
         await _stop.CancelAsync().ConfigureAwait(false);
         Wake();
-        await _loop.ConfigureAwait(false);
+        try
+        {
+            await _loop.WaitAsync(late.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
+        {
+            // The device thread still uses what would be disposed below.
+            LogLeft(_logger, _options.StepTimeout.TotalSeconds);
+            return;
+        }
+
         await _core.Pixels.StopAsync().ConfigureAwait(false);
         await _recheck.DisposeAsync().ConfigureAwait(false);
         await _watchdog.DisposeAsync().ConfigureAwait(false);
@@ -151,9 +188,10 @@ public sealed partial class LlmEngine : IAsyncDisposable
     private Submission Admit(EngineRequest request, CancellationToken cancellationToken)
     {
         var hang = Volatile.Read(ref _hang);
-        if (Health is not EngineHealth.Ready and var health)
+        // A full engine says so before it lays a request out.
+        if ((Unready() ?? _inbox.Refusal()) is { } refusal)
         {
-            return new Submission.Rejected(RejectionReason.Unavailable, $"The engine is {health}.");
+            return refusal;
         }
 
         var live = _factory.TryCreate(request, out var rejection);
@@ -173,6 +211,9 @@ public sealed partial class LlmEngine : IAsyncDisposable
         Wake();
         return new Submission.Accepted(live.Updates);
     }
+
+    private Submission.Rejected? Unready() =>
+        Health is not EngineHealth.Ready and var health ? new Submission.Rejected(RejectionReason.Unavailable, $"The engine is {health}.") : null;
 
     private void Wake() => _wake.Writer.TryWrite(true);
 
@@ -257,6 +298,9 @@ public sealed partial class LlmEngine : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Critical, "A step has not ended for {Seconds} s; its requests are ended for another worker, and the engine is not ready until it does.")]
     private static partial void LogHung(ILogger logger, double seconds);
+
+    [LoggerMessage(LogLevel.Critical, "The engine stops, but its last step has not ended for {Seconds} s; it is left to the end of the process.")]
+    private static partial void LogLeft(ILogger logger, double seconds);
 
     [LoggerMessage(LogLevel.Critical, "The engine's own state is broken; it fails its requests and is no longer ready.")]
     private static partial void LogBroken(ILogger logger, Exception exception);

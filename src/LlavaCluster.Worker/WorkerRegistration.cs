@@ -16,7 +16,7 @@ public static class WorkerRegistration
     {
         services.AddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(_ => new EngineInstruments());
+        services.AddSingleton<EngineInstruments>();
         services.AddSingleton<LlavaEngineHost>();
         services.AddSingleton<IEngineHost>(provider => provider.GetRequiredService<LlavaEngineHost>());
         services.AddSingleton<IDrain>(provider => provider.GetRequiredService<LlavaEngineHost>());

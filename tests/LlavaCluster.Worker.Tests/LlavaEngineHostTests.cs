@@ -142,6 +142,31 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         Assert.StartsWith("The prompt must be < 1024 tokens; was ", failure.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Generate_WhileTheEngineDrains_IsRefusedBeforeItsPicturesAreLookedUp()
+    {
+        var host = await StartAsync("a_llava15", "bare");
+        var request = await RequestAsync("a_llava15", Prompts("a_llava15")[1]);
+        await host.DrainAsync(TestContext.Current.CancellationToken);
+
+        var updates = await CollectAsync(host, request with { Messages = [User("What is this?", ImageId.Of([1]))] });
+
+        Assert.Equal(new ChatFailure(ChatFailureKind.ModelUnavailable, "The engine is draining."), Assert.Single(updates).Failure);
+    }
+
+    [Fact]
+    public async Task Generate_OfATemplateWithStopTexts_LeavesThemOutOfTheClientsFour()
+    {
+        var host = await StartAsync("a_llava15", "v0");
+        var request = await RequestAsync("a_llava15", Prompts("a_llava15")[1]);
+        request = request with { Options = request.Options with { MaxTokens = 4, IgnoreEos = false, Stop = ["1", "2", "3", "4"] } };
+
+        var updates = await CollectAsync(host, request);
+
+        Assert.Null(updates[^1].Failure);
+        Assert.True(updates[^1].Completed);
+    }
+
     /// <summary>What no header tells: the file is well formed, and its pixels end before the picture does.</summary>
     [Fact]
     public async Task Generate_OfAPictureWhosePixelsAreCutOff_SaysSo()

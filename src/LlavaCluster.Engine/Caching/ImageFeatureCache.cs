@@ -105,6 +105,15 @@ internal sealed class ImageFeatureCache(int budgetTokens)
         Settle(entry);
     }
 
+    /// <summary>Makes an entry unfindable, if it is there; it goes at once or with its last reference.</summary>
+    public void Remove(CacheKey key)
+    {
+        if (_entries.TryGetValue(key, out var entry))
+        {
+            Remove(entry);
+        }
+    }
+
     /// <summary>Makes every entry of this tenant unfindable; each goes at once or with its last reference. Returns how many there were.</summary>
     public int RemoveOwnedBy(string owner)
     {
@@ -115,11 +124,7 @@ internal sealed class ImageFeatureCache(int budgetTokens)
             if (entry is { Hidden: false } && entry.Owner == owner)
             {
                 removed++;
-                Hide(entry);
-                if (entry.Node is not null)
-                {
-                    Drop(entry);
-                }
+                Remove(entry);
             }
         }
 
@@ -134,6 +139,15 @@ internal sealed class ImageFeatureCache(int budgetTokens)
     }
 
     private Entry At(int slot) => _slots[slot] ?? throw new InvalidOperationException($"Image slot {slot} is not in use.");
+
+    private void Remove(Entry entry)
+    {
+        Hide(entry);
+        if (entry.Node is not null)
+        {
+            Drop(entry);
+        }
+    }
 
     private void Hide(Entry entry)
     {

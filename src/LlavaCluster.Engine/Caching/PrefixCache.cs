@@ -75,13 +75,30 @@ internal sealed class PrefixCache
         {
             if (_owners[block] == owner)
             {
-                Forget(block);
-                _allocator.Discard(block);
+                Remove(block);
                 removed++;
             }
         }
 
         return removed;
+    }
+
+    /// <summary>Makes the blocks with these keys unfindable, as far as there are any.</summary>
+    public void Remove(ReadOnlySpan<CacheKey> keys)
+    {
+        foreach (var key in keys)
+        {
+            if (_blocks.TryGetValue(key, out var block))
+            {
+                Remove(block);
+            }
+        }
+    }
+
+    private void Remove(int block)
+    {
+        Forget(block);
+        _allocator.Discard(block);
     }
 
     private void Forget(int block)

@@ -23,6 +23,9 @@ internal sealed class CompiledConstraint
     /// <summary>A new answer, before its first token.</summary>
     public TokenConstraint Begin() => new(this);
 
+    /// <summary>Readings looked at so far, for all answers.</summary>
+    internal long Work => _automaton.Work;
+
     internal AutomatonState Start => _automaton.Start;
 
     internal bool IsEnd(int id) => _vocabulary.IsEnd(id);

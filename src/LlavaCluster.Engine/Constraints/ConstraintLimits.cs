@@ -48,6 +48,9 @@ internal static class ConstraintLimits
     /// <summary>Readings looked at to make one mask, on the device thread: about a tenth of a second, where JSON takes some milliseconds.</summary>
     public const long MaxMaskWork = 1_000_000;
 
+    /// <summary>Readings looked at for all masks of one answer: about two seconds of the device thread, where JSON comes to a fraction of one.</summary>
+    public const long MaxAnswerWork = 20 * MaxMaskWork;
+
     /// <summary>Comparisons of values to show that the branches of a oneOf exclude each other.</summary>
     public const int MaxComparisons = 1_000_000;
 }

@@ -11,16 +11,29 @@ internal sealed class TokenConstraint(CompiledConstraint compiled)
     private AutomatonState _state = compiled.Start;
     private bool _isFirst = true;
     private bool _hasEnded;
+    private long _work;
 
-    /// <summary>Bit i % 64 of word i / 64 tells whether token i may come next. End-of-sequence ids are allowed exactly when <see cref="IsComplete"/>.</summary>
+    /// <summary>Bit i % 64 of word i / 64 tells whether token i may come next. End-of-sequence ids are allowed exactly when the text so far satisfies the constraint.</summary>
     /// <exception cref="ConstraintLimitException">The constraint costs too much; the answer must fail.</exception>
-    public ReadOnlySpan<ulong> Allowed => _hasEnded ? [0UL] : compiled.MaskOf(_state, _isFirst);
+    public ReadOnlySpan<ulong> Allowed
+    {
+        get
+        {
+            if (_hasEnded)
+            {
+                return [0UL];
+            }
 
-    /// <summary>Whether the text so far satisfies the constraint.</summary>
-    public bool IsComplete => _hasEnded || _state.IsAccepting;
+            var before = compiled.Work;
+            var mask = compiled.MaskOf(_state, _isFirst);
+            Spend(before);
+            return mask;
+        }
+    }
 
     /// <summary>Takes the next token of the answer.</summary>
     /// <returns>False, and nothing changes, when it is not allowed.</returns>
+    /// <exception cref="ConstraintLimitException">The constraint costs too much; the answer must fail.</exception>
     public bool Advance(int id)
     {
         if (_hasEnded)
@@ -39,7 +52,9 @@ internal sealed class TokenConstraint(CompiledConstraint compiled)
             return false;
         }
 
+        var before = compiled.Work;
         var next = compiled.Step(_state, id, _isFirst);
+        Spend(before);
         if (next.IsDead)
         {
             return false;
@@ -47,5 +62,15 @@ internal sealed class TokenConstraint(CompiledConstraint compiled)
 
         (_state, _isFirst) = (next, false);
         return true;
+    }
+
+    // Each mask is bounded, and an answer has as many masks as tokens.
+    private void Spend(long before)
+    {
+        _work += compiled.Work - before;
+        if (_work > ConstraintLimits.MaxAnswerWork)
+        {
+            throw new ConstraintLimitException($"The constraint is too ambiguous: one answer may look at {ConstraintLimits.MaxAnswerWork} readings at most.");
+        }
     }
 }

@@ -84,6 +84,12 @@ internal sealed partial class EngineCore
 
     public StepOutcome Step()
     {
+        if (IsFaulted)
+        {
+            // What an abandoned state still plans belongs to nobody.
+            return StepOutcome.Idle;
+        }
+
         var started = _time.GetTimestamp();
         Pixels.Collect(_loadFailed);
         _requests.DropEnded(started);
@@ -176,7 +182,7 @@ internal sealed partial class EngineCore
     {
         // Where anything came out, the device works and the fault is the rows' own. Otherwise it is asked, for a lost device and a poisoned request look alike.
         var nothingCameOut = failed == plan.Rows.Count && _executor.FailedSlots.Count == plan.Encodes.Count;
-        IsFaulted = nothingCameOut && !_executor.DeviceAnswers();
+        IsFaulted |= nothingCameOut && !_executor.DeviceAnswers();
         for (var i = 0; i < plan.Rows.Count; i++)
         {
             if (_executor.Results[i].Fault is { } fault)
@@ -199,6 +205,7 @@ internal sealed partial class EngineCore
         {
             if (_publisher.Publish(request, choice, _executor.LogitsOf(result)) is { } failure)
             {
+                DistrustIfBroken(request, failure);
                 _requests.Fail(request, failure.Kind, failure.Message);
                 return;
             }
@@ -217,6 +224,23 @@ internal sealed partial class EngineCore
         else if (choice.Finish is not null)
         {
             Scheduler.Remove(sequence);
+        }
+    }
+
+    // Prompts are cached chunk by chunk, long before their scores tell whether what was computed makes sense.
+    private void DistrustIfBroken(LiveRequest request, RequestFailure failure)
+    {
+        if (failure.Kind != FailureKind.NotFinite)
+        {
+            return;
+        }
+
+        foreach (var choice in request.Choices)
+        {
+            if (choice.Sequence is { } sequence)
+            {
+                Scheduler.Distrust(sequence);
+            }
         }
     }
 

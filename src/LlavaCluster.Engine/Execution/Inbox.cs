@@ -22,12 +22,21 @@ internal sealed class Inbox(EngineOptions options, EngineCore core)
     /// <summary>Tokens that its requests have to compute before their first own ones.</summary>
     public long Tokens => Volatile.Read(ref _tokens);
 
+    /// <summary>Why no request whatever would be taken in now, or null.</summary>
+    public Submission.Rejected? Refusal()
+    {
+        lock (_gate)
+        {
+            return Refusal(choices: 1, tokens: 0);
+        }
+    }
+
     /// <summary>Takes a request in, or says why not.</summary>
     public Submission.Rejected? TryAdd(LiveRequest request)
     {
         lock (_gate)
         {
-            if ((_closed ? new Submission.Rejected(RejectionReason.Unavailable, "The engine is draining.") : Overload(request)) is { } rejection)
+            if (Refusal(request.Choices.Length, request.WaitingTokens) is { } rejection)
             {
                 return rejection;
             }
@@ -72,20 +81,25 @@ internal sealed class Inbox(EngineOptions options, EngineCore core)
         }
     }
 
-    private Submission.Rejected? Overload(LiveRequest request)
+    private Submission.Rejected? Refusal(int choices, long tokens)
     {
+        if (_closed)
+        {
+            return new Submission.Rejected(RejectionReason.Unavailable, "The engine is draining.");
+        }
+
         var waiting = core.Scheduler.Waiting;
         var sequences = waiting.Count + _sequences;
-        var tokens = waiting.Tokens + _tokens;
-        var (what, most, was) = sequences + request.Choices.Length > options.MaxWaitingSequences ? ("choices", options.MaxWaitingSequences, sequences)
-            : sequences > 0 && tokens + request.WaitingTokens > options.MaxWaitingTokens ? ("tokens", options.MaxWaitingTokens, tokens)
+        var waitingTokens = waiting.Tokens + _tokens;
+        var (what, most, was) = sequences + choices > options.MaxWaitingSequences ? ("choices", options.MaxWaitingSequences, sequences)
+            : sequences > 0 && waitingTokens + tokens > options.MaxWaitingTokens ? ("tokens", options.MaxWaitingTokens, waitingTokens)
             : (null, 0, 0);
         if (what is null)
         {
             return null;
         }
 
-        var seconds = core.TokensPerSecond > 0 ? Math.Clamp(tokens / core.TokensPerSecond, 1, 60) : 1;
+        var seconds = core.TokensPerSecond > 0 ? Math.Clamp(waitingTokens / core.TokensPerSecond, 1, 60) : 1;
         return new Submission.Rejected(RejectionReason.Overloaded, $"At most {most} {what} may wait; {was} do.", TimeSpan.FromSeconds(seconds));
     }
 }

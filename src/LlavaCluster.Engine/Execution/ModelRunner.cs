@@ -24,10 +24,19 @@ internal sealed class ModelRunner : IModelRunner
     public ModelRunner(LlavaNetwork network, EngineOptions options)
     {
         _network = network;
-        _cache = new KvCache(network.Config.Text, options.KvBlocks, options.BlockSize, network.Dtype, network.Device);
-        _team = new KernelTeam(get_num_threads());
-        _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep, options.Weights);
         _step = new DecoderStep(options.BlockSize);
+        _team = new KernelTeam(get_num_threads());
+        try
+        {
+            _cache = new KvCache(network.Config.Text, options.KvBlocks, options.BlockSize, network.Dtype, network.Device);
+            _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep, options.Weights);
+        }
+        catch
+        {
+            _cache?.Dispose();
+            _team.Dispose();
+            throw;
+        }
     }
 
     public void DropImages(IReadOnlyList<int> slots)
@@ -55,9 +64,9 @@ internal sealed class ModelRunner : IModelRunner
             var count = image.Layout.Tiles;
             // A copy, so that evicting one image frees its memory though others of its batch stay.
             var features = _network.PackTiles(tiles.narrow(0, at, count), image.Layout).clone(); // [tokens, hidden]
-            if (features.shape[0] != image.Tokens)
+            if (features.shape[0] != image.Tokens || features.shape[1] != _network.Config.Text.Hidden)
             {
-                throw new InvalidDataException($"An image has {features.shape[0]} features; its prompt has room for {image.Tokens}.");
+                throw new InvalidDataException($"An image has {features.shape[0]} features of {features.shape[1]} numbers; its prompt has room for {image.Tokens} of {_network.Config.Text.Hidden}.");
             }
 
             DropImages([slot]);

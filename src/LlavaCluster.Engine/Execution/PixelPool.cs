@@ -48,7 +48,11 @@ internal sealed class PixelPool(EngineOptions options, TimeProvider time, Action
             SetPixels(entry, null);
             LeavePrefetch(entry);
             _entries.Remove(key);
-            entry.Unneeded.Cancel();
+            if (_loads.TryGetValue(entry, out var load))
+            {
+                // Whatever the loader has registered runs elsewhere: the device thread is not its.
+                _loads[entry] = Task.WhenAll(load, entry.Unneeded.CancelAsync());
+            }
         }
     }
 

@@ -47,7 +47,7 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
         Generated++;
         Time(request);
         var index = choice.History.EmittedCount;
-        var text = choice.Take(sampled.Id);
+        var text = choice.Take(sampled.Id) ?? throw new InvalidOperationException($"Token {sampled.Id} was drawn, which its constraint does not allow.");
         choice.Sequence!.Append(sampled.Id);
         request.Publish(new TokenUpdate
         {

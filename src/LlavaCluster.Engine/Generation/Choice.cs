@@ -22,7 +22,7 @@ internal sealed class Choice
         _options = options;
         _endTokens = model.EndTokens;
         _decoder = model.CreateDecoder();
-        _stops = new StopMatcher(options.Stop);
+        _stops = new StopMatcher(options.IgnoreEos ? options.Stop : [.. model.StopTexts, .. options.Stop]);
         History = new SamplingHistory(prompt, options.MaxTokens);
     }
 
@@ -42,12 +42,12 @@ internal sealed class Choice
     /// <summary>Null before the engine has taken the request in.</summary>
     public Sequence? Sequence { get; set; }
 
-    /// <summary>Takes the next token of the answer, which the constraint must allow, and gives the text that it makes certain.</summary>
-    public string Take(int token)
+    /// <summary>Takes the next token of the answer and gives the text that it makes certain; null, and nothing changes, where the constraint does not allow it.</summary>
+    public string? Take(int token)
     {
         if (Constraint?.Advance(token) == false)
         {
-            throw new InvalidOperationException($"The constraint does not allow token {token}.");
+            return null;
         }
 
         History.Append(token);

@@ -80,12 +80,10 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
                     return Invalid($"emitted[{choice.Index}] must end where its answer ends; was longer.");
                 }
 
-                if (choice.Constraint is { } constraint && (constraint.Allowed[token / 64] >> (token % 64) & 1) == 0)
+                if (choice.Take(token) is null)
                 {
                     return Invalid($"emitted[{choice.Index}] must satisfy the constraint; token {token} does not.");
                 }
-
-                choice.Take(token);
             }
 
             return null;
@@ -156,11 +154,6 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         if (SamplingValidator.Validate(request.Sampling, model.VocabularySize, model.MaxPositions) is [var violation, ..])
         {
             return Invalid(violation.Message);
-        }
-
-        if (request.Sampling.Choices > options.MaxChoices)
-        {
-            return Invalid($"n must be <= {options.MaxChoices}; was {request.Sampling.Choices}.");
         }
 
         if (request.Adapter is { } adapter)

@@ -12,7 +12,7 @@ namespace LlavaCluster.Engine.Sampling;
 /// <item>repetition penalty, over prompt and answer;</item>
 /// <item>frequency and presence penalties, over the answer;</item>
 /// <item>logit bias, after the penalties, so that they do not scale it;</item>
-/// <item>the constraint's mask, and the ban of end-of-sequence ids (min_tokens, ignore_eos);</item>
+/// <item>the constraint's mask, and the ban of end-of-sequence ids (ignore_eos);</item>
 /// <item>temperature 0: the highest score, lowest id among equals. Else temperature, top-k, top-p, min-p and the draw.</item>
 /// </list>
 /// Log-probabilities are the model's own: log-softmax of the row after step 1 alone, as vLLM's default (raw_logprobs). A
@@ -87,7 +87,7 @@ internal sealed class Sampler
         _row.AddBiases(input.Options);
         _row.Restrict(input.Allowed);
         var max = _row.Max();
-        return input.Options.IgnoreEos || input.History.EmittedCount < input.Options.MinTokens ? _row.BanEnds(max) : max;
+        return input.Options.IgnoreEos ? _row.BanEnds(max) : max;
     }
 
     private int Draw(in SamplingRow input, float max)

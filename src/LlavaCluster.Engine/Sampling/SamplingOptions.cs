@@ -47,9 +47,6 @@ public sealed record SamplingOptions
     /// <summary>Upper bound on the tokens of one answer, the one that ends it included.</summary>
     public int MaxTokens { get; init; } = 512;
 
-    /// <summary>No end-of-sequence token is drawn before the answer has this many tokens.</summary>
-    public int MinTokens { get; init; }
-
     /// <summary>Texts that end the answer and are not part of it.</summary>
     public ImmutableArray<string> Stop { get; init; } = [];
 

@@ -50,11 +50,6 @@ public static class SamplingValidator
     {
         Within("n", options.Choices, 1, SamplingLimits.MaxChoices, found);
         Within("max_tokens", options.MaxTokens, 1, maxTokens, found);
-        if (options.MinTokens < 0 || options.MinTokens > Math.Max(0, options.MaxTokens))
-        {
-            found.Add(new("min_tokens", ">= 0 and <= max_tokens", Show(options.MinTokens)));
-        }
-
         Within("top_logprobs", options.TopLogprobs, 0, SamplingLimits.MaxTopLogprobs, found);
         if (options.TopLogprobs > 0 && !options.Logprobs)
         {

@@ -15,7 +15,7 @@ internal static class StableExp
     // Adding this number to a small one rounds it to an integer, left in the low bits of the sum.
     private const double RoundingShift = 6755399441055744.0;
 
-    // Below this, the result is 0: a weight of e-60 beside the 1 of the best token cannot be drawn with 53 random bits.
+    // Below this, the result is 0: beside the best token's 1, a weight of exp(-60) would be drawn once in 10^26 times.
     private const double Smallest = -60;
 
     /// <summary>Replaces each value by exp((value - max) * scale), which lies in [0, 1]. Minus infinity gives 0.</summary>

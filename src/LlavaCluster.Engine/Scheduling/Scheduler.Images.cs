@@ -67,6 +67,16 @@ internal sealed partial class Scheduler
         return true;
     }
 
+    /// <summary>Makes everything that a sequence has computed or read unfindable; who holds it keeps it.</summary>
+    public void Distrust(Sequence sequence)
+    {
+        prefixes.Remove(sequence.Keys.First(sequence.CachedBlocks, sequence.Tokens, sequence.Images));
+        foreach (var image in sequence.Images)
+        {
+            features.Remove(image.Key);
+        }
+    }
+
     private void CountImage(bool hit)
     {
         ImageQueries++;

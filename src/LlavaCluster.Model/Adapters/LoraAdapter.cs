@@ -10,9 +10,6 @@ namespace LlavaCluster.Model.Adapters;
 /// </summary>
 public sealed class LoraAdapter : IDisposable
 {
-    private const string WeightSuffix = ".weight";
-    private const string BiasSuffix = ".bias";
-
     private readonly Dictionary<string, ProjectionChange> _changes = new(StringComparer.Ordinal);
 
     /// <summary>Copies the weights to the network's dtype and device; the caller still owns <paramref name="weights"/>.</summary>
@@ -21,7 +18,10 @@ public sealed class LoraAdapter : IDisposable
     {
         foreach (var name in weights.Replaced.Keys)
         {
-            RequireReplaceable(name, weights.Replaced);
+            if (!LoraNames.IsReplaceable(name, weights.Replaced.ContainsKey))
+            {
+                throw new ArgumentException($"An adapter replaces '{name}'; {LoraNames.ReplaceableRule}.", nameof(weights));
+            }
         }
 
         Tensor Copy(Tensor tensor) => tensor.to(dtype, device, copy: true).DetachFromDisposeScope();
@@ -31,20 +31,14 @@ public sealed class LoraAdapter : IDisposable
             _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), Scalars.Of(factors.Scale));
         }
 
-        foreach (var (name, tensor) in weights.Replaced.Where(entry => entry.Key.EndsWith(WeightSuffix, StringComparison.Ordinal)))
+        foreach (var (name, tensor) in weights.Replaced.Where(entry => entry.Key.EndsWith(LoraNames.WeightSuffix, StringComparison.Ordinal)))
         {
-            var module = name[..^WeightSuffix.Length];
-            var bias = weights.Replaced.GetValueOrDefault(module + BiasSuffix);
+            var module = name[..^LoraNames.WeightSuffix.Length];
+            var bias = weights.Replaced.GetValueOrDefault(module + LoraNames.BiasSuffix);
             var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, Scalars.One);
             _changes[module] = added with { Weight = Copy(tensor), Bias = bias is null ? null : Copy(bias) };
         }
-
-        ChangesImageFeatures = _changes.Keys.Any(name =>
-            name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("multi_modal_projector.", StringComparison.Ordinal));
     }
-
-    /// <summary>Whether image features depend on this adapter, so that they must not be shared with the base's.</summary>
-    public bool ChangesImageFeatures { get; }
 
     /// <summary>The tensors it owns, for training: <c>PROJECTION.lora_A</c> and <c>.lora_B</c>, and the <c>.weight</c> and <c>.bias</c> of what it replaces.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> Tensors =>
@@ -60,18 +54,6 @@ public sealed class LoraAdapter : IDisposable
         foreach (var tensor in _changes.Values.SelectMany(change => new[] { change.Weight, change.Bias, change.Down, change.Up }))
         {
             tensor?.Dispose();
-        }
-    }
-
-    // A bias alone would need the base's product without its own bias, which nobody writes.
-    private static void RequireReplaceable(string name, IReadOnlyDictionary<string, Tensor> replaced)
-    {
-        var isProjector = name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
-        var isWeight = name.EndsWith(WeightSuffix, StringComparison.Ordinal);
-        var isBiasOfOne = name.EndsWith(BiasSuffix, StringComparison.Ordinal) && replaced.ContainsKey(name[..^BiasSuffix.Length] + WeightSuffix);
-        if (!isProjector || !(isWeight || isBiasOfOne))
-        {
-            throw new ArgumentException($"An adapter may replace the projector's weights, with or without their biases, and nothing else; this one replaces '{name}'.", nameof(replaced));
         }
     }
 

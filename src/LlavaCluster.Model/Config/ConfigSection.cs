@@ -36,7 +36,7 @@ internal readonly struct ConfigSection
 
             // The document is not disposed: its memory then belongs to the elements taken from it.
             var root = JsonDocument.Parse(File.ReadAllBytes(file)).RootElement;
-            RequireText(root);
+            JsonText.Require(root);
             return root.ValueKind == JsonValueKind.Object ? new ConfigSection(file, "", root) : throw new CheckpointException(file, "must hold a JSON object.");
         }
         catch (JsonException exception)
@@ -118,6 +118,24 @@ internal readonly struct ConfigSection
         { } value => throw Refuse(key, most == int.MaxValue ? $"must be an integer >= {least}" : $"must be an integer between {least} and {most}", value),
     };
 
+    /// <summary>An id that has a row of the embedding.</summary>
+    public int TokenId(string key, int rows, int fallback) => TokenIds(key, rows, [Integer(key, 0, int.MaxValue, fallback)!.Value])[0];
+
+    /// <summary>Ids that each have a row of the embedding, at least one.</summary>
+    public int[] TokenIds(string key, int rows, IReadOnlyList<int> fallback)
+    {
+        var ids = Integers(key) ?? [.. fallback];
+        foreach (var id in ids)
+        {
+            if (id < 0 || id >= rows)
+            {
+                throw Refuse(key, $"must be >= 0 and < the vocabulary's {rows} rows", id);
+            }
+        }
+
+        return ids;
+    }
+
     public double PositiveNumber(string key, double fallback) => Find(key) switch
     {
         null => fallback,
@@ -172,32 +190,6 @@ internal readonly struct ConfigSection
         var given = value ?? Find(key)?.GetRawText();
         var was = given is null ? "absent" : CheckpointException.Printable(given is JsonElement element ? element.GetRawText() : given.ToString() ?? "");
         return new CheckpointException(_file, $"{Name(key)} {rule}; was {was}.");
-    }
-
-    // An escaped half of a surrogate pair is valid JSON and no text; whoever read it would throw.
-    private static void RequireText(JsonElement element)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.String:
-                _ = element.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in element.EnumerateArray())
-                {
-                    RequireText(item);
-                }
-
-                break;
-            case JsonValueKind.Object:
-                foreach (var property in element.EnumerateObject())
-                {
-                    _ = property.Name;
-                    RequireText(property.Value);
-                }
-
-                break;
-        }
     }
 
     private string Name(string key) => _path + key;

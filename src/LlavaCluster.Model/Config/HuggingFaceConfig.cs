@@ -5,6 +5,12 @@ internal static class HuggingFaceConfig
 {
     private static readonly (int Height, int Width)[] DefaultPinpoints = [(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)];
 
+    private const string Pinpoints = "image_grid_pinpoints";
+    private const int MostPinpoints = 256;
+
+    // Of one picture, whose pixels are held as numbers; published models go to 36.
+    private const int MostTiles = 64;
+
     // LlavaConfig's own tower where vision_config is absent altogether: CLIP ViT-L/14 at 336 pixels.
     private static readonly VisionConfig DefaultTower = new() { Hidden = 1024, Intermediate = 4096, Layers = 24, Heads = 16, ImageSize = 336, PatchSize = 14 };
 
@@ -25,35 +31,38 @@ internal static class HuggingFaceConfig
             Vision = vision,
             Text = text,
             Projector = new ProjectorConfig(2, VisionConfigReader.ReadActivation(root, "projector_hidden_act", "gelu"), root.Flag("multimodal_projector_bias", true)),
-            ImageTokenId = ReadImageToken(root, text),
+            ImageTokenId = root.TokenId(root.FirstOf("image_token_index", "image_token_id"), text.VocabSize, 32000),
             PadTokenId = root.Integer("pad_token_id", -1, int.MaxValue, null) is { } pad and >= 0 ? pad : null,
             FeatureLayers = VisionConfigReader.ReadFeatureLayers(root, "vision_feature_layer", vision),
             FeatureSelect = select,
-            GridPinpoints = family == ModelFamily.LlavaNext ? ReadPinpoints(root, "image_grid_pinpoints") ?? DefaultPinpoints : [],
+            GridPinpoints = family == ModelFamily.LlavaNext ? ReadPinpoints(root, vision.ImageSize, DefaultPinpoints) : [],
         };
         return config with
         {
-            BosTokenId = root.Section("text_config")?.Integer("bos_token_id", 0, int.MaxValue, null) ?? config.BosTokenId,
-            EosTokenIds = root.Section("text_config")?.Integers("eos_token_id") ?? config.EosTokenIds,
+            BosTokenId = root.Section("text_config")?.TokenId("bos_token_id", text.VocabSize, config.BosTokenId) ?? config.BosTokenId,
+            EosTokenIds = root.Section("text_config")?.TokenIds("eos_token_id", text.VocabSize, config.EosTokenIds) ?? config.EosTokenIds,
         };
     }
 
-    private static int ReadImageToken(ConfigSection root, TextConfig text)
+    /// <summary>Candidate resolutions in the file's order of a pair, each a whole number of tiles; Hugging Face's pairs are (height, width).</summary>
+    /// <param name="absent">What an absent key stands for; null where it must be there.</param>
+    internal static (int First, int Second)[] ReadPinpoints(ConfigSection root, int imageSize, (int First, int Second)[]? absent)
     {
-        var key = root.FirstOf("image_token_index", "image_token_id");
-        var id = root.Integer(key, 0, int.MaxValue, 32000)!.Value;
-        return id < text.VocabSize ? id : throw root.Refuse(key, $"must be < the vocabulary's {text.VocabSize} rows", id);
-    }
-
-    /// <summary>Hugging Face's pinpoints are (height, width).</summary>
-    internal static (int Height, int Width)[]? ReadPinpoints(ConfigSection root, string key)
-    {
-        if (root.Find(key) is not { } value)
+        var value = root.Find(Pinpoints);
+        var pairs = value is { } given ? GridPinpoints.Parse(given) : absent;
+        if (pairs is not { Length: > 0 and <= MostPinpoints })
         {
-            return null;
+            throw root.Refuse(Pinpoints, $"must be a list of pairs of integers >= 1, at most {MostPinpoints} of them");
         }
 
-        var pairs = GridPinpoints.Parse(value);
-        return pairs is { Length: > 0 } ? pairs : throw root.Refuse(key, "must be a list of pairs of integers >= 1", value);
+        foreach (var (first, second) in pairs)
+        {
+            if (first % imageSize != 0 || second % imageSize != 0 || (long)(first / imageSize) * (second / imageSize) > MostTiles)
+            {
+                throw root.Refuse(Pinpoints, $"must be multiples of the vision tower's image_size ({imageSize}) with at most {MostTiles} tiles", $"[{first}, {second}]");
+            }
+        }
+
+        return pairs;
     }
 }

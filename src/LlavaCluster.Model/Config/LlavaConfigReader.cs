@@ -42,8 +42,8 @@ public static class LlavaConfigReader
         var pad = config.PadTokenId ?? generation.Integer("pad_token_id", 0, int.MaxValue, null);
         return config with
         {
-            BosTokenId = generation.Integer("bos_token_id", 0, int.MaxValue, config.BosTokenId)!.Value,
-            EosTokenIds = generation.Integers("eos_token_id") ?? config.EosTokenIds,
+            BosTokenId = generation.TokenId("bos_token_id", config.Text.VocabSize, config.BosTokenId),
+            EosTokenIds = generation.TokenIds("eos_token_id", config.Text.VocabSize, config.EosTokenIds),
             PadTokenId = pad == config.ImageTokenId ? null : pad,
         };
     }

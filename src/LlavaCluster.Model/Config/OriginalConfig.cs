@@ -24,18 +24,20 @@ internal static class OriginalConfig
         var vision = ReadVision(root, folder, visionTower);
         var text = TextConfigReader.Read(root, isMistral: kind == 3);
         var anyres = root.Text("image_aspect_ratio") is "anyres";
+        var layers = VisionConfigReader.ReadFeatureLayers(root, "mm_vision_select_layer", vision);
         return new LlavaConfig
         {
             Family = anyres ? ModelFamily.LlavaNext : ModelFamily.Llava15,
             Vision = vision,
             Text = text,
-            Projector = ReadProjector(root),
+            Projector = ReadProjector(root, (long)vision.Hidden * layers.Length, text.Hidden),
             ImageTokenId = 0,
-            FeatureLayers = VisionConfigReader.ReadFeatureLayers(root, "mm_vision_select_layer", vision),
+            FeatureLayers = layers,
             FeatureSelect = root.Choice("mm_vision_select_feature", "patch", "patch", "cls_patch") == 0 ? FeatureSelect.Patch : FeatureSelect.Full,
-            BosTokenId = root.Integer("bos_token_id", 0, int.MaxValue, 1)!.Value,
-            EosTokenIds = root.Integers("eos_token_id") ?? [2],
-            GridPinpoints = anyres ? ReadPinpoints(root) : [],
+            BosTokenId = root.TokenId("bos_token_id", text.VocabSize, 1),
+            EosTokenIds = root.TokenIds("eos_token_id", text.VocabSize, [2]),
+            // The original lists are (width, height).
+            GridPinpoints = anyres ? [.. HuggingFaceConfig.ReadPinpoints(root, vision.ImageSize, absent: null).Select(pair => (pair.Second, pair.First))] : [],
             OriginalAnyres = anyres,
         };
     }
@@ -88,23 +90,18 @@ internal static class OriginalConfig
             : throw root.Refuse("mm_vision_tower", $"must be a folder or end in one of {string.Join(", ", KnownTowers.Keys)}, or the tower's folder must be given");
     }
 
-    private static ProjectorConfig ReadProjector(ConfigSection root)
+    private static ProjectorConfig ReadProjector(ConfigSection root, long features, int hidden)
     {
         var type = root.Text("mm_projector_type") ?? "linear";
         const string start = "mlp", end = "x_gelu";
         return type switch
         {
             "linear" => new ProjectorConfig(1),
-            "identity" => new ProjectorConfig(0),
+            "identity" when features == hidden => new ProjectorConfig(0),
+            "identity" => throw root.Refuse("mm_projector_type", $"must not be identity where the tower's {features} features are not the language model's hidden_size ({hidden})"),
             _ when type.StartsWith(start, StringComparison.Ordinal) && type.EndsWith(end, StringComparison.Ordinal)
                 && int.TryParse(type[start.Length..^end.Length], out var layers) && layers is >= 1 and <= 4 => new ProjectorConfig(layers),
             _ => throw root.Refuse("mm_projector_type", "must be linear, identity or mlpNx_gelu with N from 1 to 4"),
         };
     }
-
-    // The original lists are (width, height).
-    private static (int Height, int Width)[] ReadPinpoints(ConfigSection root) =>
-        HuggingFaceConfig.ReadPinpoints(root, "image_grid_pinpoints") is { } pairs
-            ? [.. pairs.Select(pair => (pair.Width, pair.Height))]
-            : throw root.Refuse("image_grid_pinpoints", "must be given for anyres");
 }

@@ -37,6 +37,14 @@ internal static class VisionConfigReader
             _ => Activation.Silu,
         };
 
+    /// <summary>The word that <see cref="ReadActivation"/> reads.</summary>
+    public static string NameOf(Activation activation) => activation switch
+    {
+        Activation.QuickGelu => "quick_gelu",
+        Activation.Gelu => "gelu",
+        _ => "silu",
+    };
+
     /// <summary>An index or a list of them into the hidden states 0..layers; negative ones count from the end.</summary>
     public static int[] ReadFeatureLayers(ConfigSection section, string key, VisionConfig vision)
     {

@@ -4,7 +4,7 @@ namespace LlavaCluster.Model.Imaging;
 
 /// <summary>
 /// Picture files to RGB as Pillow's <c>convert("RGB")</c> makes them: the first frame, transparency dropped and not blended. The header is read and bounded before any
-/// pixel is decoded. Thread-safe; call it off the thread pool, decoding takes milliseconds.
+/// pixel is decoded. Thread-safe; decoding takes milliseconds, for which a server has better threads than its pool's.
 /// </summary>
 public static class ImageDecoder
 {

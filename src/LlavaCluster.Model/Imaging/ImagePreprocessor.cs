@@ -4,8 +4,8 @@ using LlavaCluster.Model.Vision;
 namespace LlavaCluster.Model.Imaging;
 
 /// <summary>
-/// Pictures to pixel values, equal to Hugging Face's slow processors (CLIPImageProcessor, LlavaImageProcessor, LlavaNextImageProcessor). No torch; thread-safe; call
-/// it off the thread pool.
+/// Pictures to pixel values, equal to Hugging Face's slow processors (CLIPImageProcessor, LlavaImageProcessor, LlavaNextImageProcessor). No torch; thread-safe; takes
+/// milliseconds, as <see cref="ImageDecoder"/> does.
 /// </summary>
 public sealed class ImagePreprocessor(LlavaConfig model, PreprocessingConfig config)
 {

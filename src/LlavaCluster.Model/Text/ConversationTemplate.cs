@@ -39,7 +39,7 @@ public sealed record ConversationTemplate
     /// <summary>Follows each picture.</summary>
     public string PictureAfter { get; init; } = "\n";
 
-    /// <summary>Strings that end an answer beside the model's end-of-sequence ids.</summary>
+    /// <summary>Strings that end an answer beside the model's end-of-sequence ids; <see cref="PromptRenderer"/> tells which of them are tokens.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
     /// <summary>LLaVA-1.5 as trained and evaluated.</summary>

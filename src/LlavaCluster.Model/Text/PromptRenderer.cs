@@ -1,6 +1,6 @@
 namespace LlavaCluster.Model.Text;
 
-/// <summary>Writes conversations by a template, for serving and for training alike: answers are marked as learned. Thread-safe.</summary>
+/// <summary>Writes conversations by a template: for training with its answers marked as learned, for serving with nothing marked, for a token of the model's own may lie across that border. Thread-safe.</summary>
 public sealed class PromptRenderer
 {
     private readonly TokenizerSettings _settings;
@@ -9,9 +9,17 @@ public sealed class PromptRenderer
     {
         Template = template;
         _settings = codec.Settings;
+        EndTokens = [.. template.Stop.Where(_settings.Added.ContainsKey).Select(stop => _settings.Added[stop])];
+        StopTexts = [.. template.Stop.Where(stop => !_settings.Added.ContainsKey(stop))];
     }
 
     public ConversationTemplate Template { get; }
+
+    /// <summary>The tokens among <see cref="ConversationTemplate.Stop"/>: ids that end an answer beside the model's own.</summary>
+    public IReadOnlyList<int> EndTokens { get; }
+
+    /// <summary>The others: texts that end an answer and are no part of it.</summary>
+    public IReadOnlyList<string> StopTexts { get; }
 
     /// <param name="opens">Whether the prompt ends where the model is to go on (serving) or with the last message (training).</param>
     public IReadOnlyList<PromptItem> Render(IReadOnlyList<PromptMessage> messages, bool opens)
@@ -38,8 +46,8 @@ public sealed class PromptRenderer
             else if (message.Role == PromptRole.Assistant)
             {
                 AddTrusted(items, Template.AnswerBefore);
-                items.Add(new PromptItem.Words(Template.AnswerLead + message.Text, Learned: true));
-                AddTrusted(items, Template.AnswerAfter, learned: true);
+                items.Add(new PromptItem.Words(Template.AnswerLead + message.Text, Learned: !opens));
+                AddTrusted(items, Template.AnswerAfter, learned: !opens);
             }
         }
 

@@ -136,7 +136,7 @@ public sealed class TextCodec
             var learnedAtEnd = ends.First(part => end <= part.End).Learned;
             if (end > start && learned != learnedAtEnd)
             {
-                throw new InvalidOperationException($"The token \"{token.Value}\" lies across the border of learned text at character {start} of \"{text}\".");
+                throw new InvalidOperationException($"A token lies across the border of learned text, at character {start} of {text.Length}.");
             }
 
             tokens.Add(new PromptToken(token.Id, -1, learned));

@@ -27,8 +27,8 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Bytes of all tensors as stored.</summary>
     public long Bytes => _tensors.Values.Sum(tensor => tensor.Info.Shape.Aggregate((long)TensorMemory.ElementSize(tensor.Info.Type), (size, extent) => size * extent));
 
-    /// <summary>The type the language model's weights are stored in.</summary>
-    public ScalarType StoredType => _tensors["language_model.norm.weight"].Info.Type;
+    /// <summary>The type the language model's matrices are stored in; its norms may have another.</summary>
+    public ScalarType StoredType => _tensors["language_model.embed_tokens.weight"].Info.Type;
 
     /// <summary>Our names, in no order.</summary>
     public IEnumerable<string> Names => _tensors.Keys;

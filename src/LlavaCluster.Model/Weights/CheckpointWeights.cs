@@ -4,22 +4,25 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Model.Weights;
 
 /// <summary>
-/// A checkpoint's tensors in the dtype and on the device of the network. Where both are as stored nothing is copied: the network then computes on the mapped
-/// file itself, so the checkpoint must outlive it.
+/// A checkpoint's tensors in the dtype and on the device of the network, row-major, which our kernels take for granted. Where all three are as stored nothing is copied: the
+/// network then computes on the mapped file itself, so the checkpoint must outlive it.
 /// </summary>
 internal sealed class CheckpointWeights(Checkpoint checkpoint, ScalarType dtype, Device device) : IWeightSource
 {
     public Tensor Take(string name, params long[] shape)
     {
-        var stored = checkpoint.Take(name, shape);
-        if (stored.dtype == dtype && device.type == TorchSharp.DeviceType.CPU)
+        var taken = checkpoint.Take(name, shape);
+        if (!taken.is_contiguous())
         {
-            return stored;
+            taken = InPlaceOf(taken, taken.contiguous());
         }
 
-        using (stored)
-        {
-            return stored.to(dtype, device);
-        }
+        return taken.dtype == dtype && device.type == TorchSharp.DeviceType.CPU ? taken : InPlaceOf(taken, taken.to(dtype, device));
+    }
+
+    private static Tensor InPlaceOf(Tensor old, Tensor made)
+    {
+        old.Dispose();
+        return made;
     }
 }

@@ -29,7 +29,7 @@ public static partial class LoraAdapterReader
         var weights = WeightFiles.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
             ?? throw new CheckpointException(folder, $"has none of {string.Join(", ", WeightFiles)}.");
         var shapes = TensorPlan.For(baseConfig).ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
-        var content = new Content(shapes);
+        var content = new Content(shapes, baseConfig.Text.TieWordEmbeddings);
         using var scope = NewDisposeScope();
         using (var file = TensorFile.Open(weights))
         {
@@ -42,6 +42,7 @@ public static partial class LoraAdapterReader
             content.Add(file);
         }
 
+        content.RequireReplaceable();
         var modules = content.Pair(weights, settings);
         scope.Detach([.. modules.Values.SelectMany(pair => new[] { pair.A, pair.B }), .. content.Replaced.Values]);
         return new LoraWeights(modules, content.Replaced, settings.BaseModel);
@@ -50,9 +51,10 @@ public static partial class LoraAdapterReader
     [GeneratedRegex(@"^(?<module>.+)\.lora_(?<factor>[AB])(\.[^.]+)?\.weight$")]
     private static partial Regex FactorName();
 
-    private sealed class Content(Dictionary<string, IReadOnlyList<long>> shapes)
+    private sealed class Content(Dictionary<string, IReadOnlyList<long>> shapes, bool isHeadTied)
     {
         private readonly Dictionary<(string Module, char Factor), (string Name, Tensor Tensor)> _factors = [];
+        private readonly Dictionary<string, (string File, string Name)> _sources = new(StringComparer.Ordinal);
 
         public Dictionary<string, Tensor> Replaced { get; } = new(StringComparer.Ordinal);
 
@@ -68,6 +70,18 @@ public static partial class LoraAdapterReader
                 else
                 {
                     AddReplaced(file, info, TensorNames.Canonical(own));
+                }
+            }
+        }
+
+        /// <summary>Once everything is there: a bias may come in another file than its weight.</summary>
+        public void RequireReplaceable()
+        {
+            foreach (var (name, (file, stored)) in _sources)
+            {
+                if (!LoraNames.IsReplaceable(name, Replaced.ContainsKey))
+                {
+                    throw new CheckpointException(file, stored, $"replaces a tensor of the base; {LoraNames.ReplaceableRule}.");
                 }
             }
         }
@@ -108,6 +122,12 @@ public static partial class LoraAdapterReader
                 throw new CheckpointException(file.Path, info.Name, "adapts a module that the base does not have.");
             }
 
+            // A tied head is the table of the word embeddings, which is looked up and not multiplied with.
+            if (module.EndsWith("embed_tokens", StringComparison.Ordinal) || module.EndsWith("position_embedding", StringComparison.Ordinal) || (isHeadTied && module + ".weight" == TensorNames.LanguageHead))
+            {
+                throw new CheckpointException(file.Path, info.Name, "adapts a table of embeddings; only projections can be adapted.");
+            }
+
             var axis = factor == 'A' ? 1 : 0;
             if (info.Shape.Count != 2 || info.Shape[axis] != target[axis])
             {
@@ -134,6 +154,7 @@ public static partial class LoraAdapterReader
             }
 
             Replaced[name] = Copy(file, info);
+            _sources[name] = (file.Path, info.Name);
         }
 
         private static Tensor Copy(ITensorFile file, TensorInfo info)

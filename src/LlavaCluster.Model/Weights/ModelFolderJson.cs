@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Imaging;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Weights;
@@ -7,9 +8,6 @@ namespace LlavaCluster.Model.Weights;
 /// <summary>The JSON files of a LLaVA-1.5 folder, as Hugging Face's classes write and read them.</summary>
 internal static class ModelFolderJson
 {
-    private static readonly double[] ClipMean = [0.48145466, 0.4578275, 0.40821073];
-    private static readonly double[] ClipDeviation = [0.26862954, 0.26130258, 0.27577711];
-
     /// <summary>In the order to write them, config.json last.</summary>
     public static IEnumerable<(string Name, JsonObject Json)> Files(LlavaConfig config, ScalarType dtype, bool pad)
     {
@@ -18,7 +16,7 @@ internal static class ModelFolderJson
         yield return ("added_tokens.json", new JsonObject { ["<image>"] = image, ["<pad>"] = padding });
         yield return ("special_tokens_map.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = "</s>", ["pad_token"] = "<pad>", ["unk_token"] = "<unk>" });
         yield return ("tokenizer_config.json", Tokenizer(config, image, padding));
-        yield return ("generation_config.json", new JsonObject { ["bos_token_id"] = config.BosTokenId, ["eos_token_id"] = config.EosTokenIds[0], ["pad_token_id"] = padding });
+        yield return ("generation_config.json", new JsonObject { ["bos_token_id"] = config.BosTokenId, ["eos_token_id"] = config.EosTokenIds is [var end] ? end : new JsonArray([.. config.EosTokenIds.Select(id => (JsonNode)id)]), ["pad_token_id"] = padding });
         yield return ("preprocessor_config.json", Preprocessor(config, pad));
         yield return ("processor_config.json", new JsonObject
         {
@@ -36,7 +34,7 @@ internal static class ModelFolderJson
         ["model_type"] = "llava",
         ["multimodal_projector_bias"] = config.Projector.Bias,
         ["pad_token_id"] = padding,
-        ["projector_hidden_act"] = "gelu",
+        ["projector_hidden_act"] = VisionConfigReader.NameOf(config.Projector.Activation),
         ["text_config"] = Text(config.Text),
         ["tie_word_embeddings"] = config.Text.TieWordEmbeddings,
         ["torch_dtype"] = dtype.ToString().ToLowerInvariant(),
@@ -49,23 +47,26 @@ internal static class ModelFolderJson
     private static JsonObject Text(TextConfig text) => new()
     {
         ["architectures"] = new JsonArray("LlamaForCausalLM"),
+        ["attention_bias"] = text.AttentionBias,
         ["head_dim"] = text.HeadDim,
         ["hidden_act"] = "silu",
         ["hidden_size"] = text.Hidden,
         ["intermediate_size"] = text.Intermediate,
         ["max_position_embeddings"] = text.MaxPositions,
+        ["mlp_bias"] = text.MlpBias,
         ["model_type"] = "llama",
         ["num_attention_heads"] = text.Heads,
         ["num_hidden_layers"] = text.Layers,
         ["num_key_value_heads"] = text.KvHeads,
         ["rms_norm_eps"] = text.RmsNormEpsilon,
+        ["rope_scaling"] = text.RopeLinearFactor == 1 ? null : new JsonObject { ["factor"] = text.RopeLinearFactor, ["type"] = "linear" },
         ["rope_theta"] = text.RopeTheta,
         ["vocab_size"] = text.VocabSize,
     };
 
     private static JsonObject Vision(VisionConfig vision) => new()
     {
-        ["hidden_act"] = vision.Activation == Activation.QuickGelu ? "quick_gelu" : "gelu",
+        ["hidden_act"] = VisionConfigReader.NameOf(vision.Activation),
         ["hidden_size"] = vision.Hidden,
         ["image_size"] = vision.ImageSize,
         ["intermediate_size"] = vision.Intermediate,
@@ -100,13 +101,13 @@ internal static class ModelFolderJson
         return new JsonObject
         {
             ["crop_size"] = new JsonObject { ["height"] = side, ["width"] = side }, ["do_center_crop"] = true, ["do_convert_rgb"] = true, ["do_normalize"] = true,
-            ["do_pad"] = pad, ["do_rescale"] = true, ["do_resize"] = true, ["image_mean"] = Numbers(ClipMean), ["image_processor_type"] = pad ? "LlavaImageProcessor" : "CLIPImageProcessor",
-            ["image_std"] = Numbers(ClipDeviation), ["processor_class"] = "LlavaProcessor", ["resample"] = 3, ["rescale_factor"] = 1 / 255.0,
+            ["do_pad"] = pad, ["do_rescale"] = true, ["do_resize"] = true, ["image_mean"] = Numbers(PreprocessingConfig.ClipMean), ["image_processor_type"] = pad ? "LlavaImageProcessor" : "CLIPImageProcessor",
+            ["image_std"] = Numbers(PreprocessingConfig.ClipDeviation), ["processor_class"] = "LlavaProcessor", ["resample"] = 3, ["rescale_factor"] = 1 / 255.0,
             ["size"] = new JsonObject { ["shortest_edge"] = side },
         };
     }
 
-    private static JsonArray Numbers(double[] values) => new([.. values.Select(value => (JsonNode)value)]);
+    private static JsonArray Numbers(IReadOnlyList<double> values) => new([.. values.Select(value => (JsonNode)value)]);
 
     private static string Select(LlavaConfig config) => config.FeatureSelect == FeatureSelect.Full ? "full" : "default";
 }

@@ -32,6 +32,11 @@ public static class ModelFolderWriter
             throw new ArgumentException($"Only LLaVA-1.5 models are written; this is {config.Family}.", nameof(config));
         }
 
+        if (config.Projector.Layers != 2)
+        {
+            throw new ArgumentException($"Hugging Face's LLaVA-1.5 has a projector of 2 layers; this one has {config.Projector.Layers}.", nameof(config));
+        }
+
         Directory.CreateDirectory(folder);
         WriteWeights(folder, [.. TensorPlan.For(config).Where(planned => !planned.Optional)], tensor, dtype, mostBytesOfAShard);
         AtomicFile.Write(Path.Combine(folder, TokenizerFile), stream => stream.Write(tokenizer.Span));

@@ -32,8 +32,14 @@ internal static unsafe partial class TensorMemory
     }
 
     /// <summary>The first byte of a contiguous CPU tensor.</summary>
+    /// <exception cref="ArgumentException">Its elements do not lie one after the other.</exception>
     public static byte* Address(Tensor tensor)
     {
+        if (!tensor.is_contiguous())
+        {
+            throw new ArgumentException($"A tensor must be contiguous to be read by its address; its strides are {TensorInfo.Print(tensor.stride())} for shape {TensorInfo.Print(tensor.shape)}.", nameof(tensor));
+        }
+
         LoadLibtorch();
         return GetDataPointer(tensor.Handle, out var data) == 0 ? data : throw new InvalidOperationException("libtorch has no address for the tensor.");
     }

@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Text;
 using LlavaCluster.Training.Data;
 using LlavaCluster.Training.Scenes;
@@ -9,9 +10,9 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, TextCodec codec, ScenesRecipe recipe)
 {
-    // CLIP's mean and deviation, which the written preprocessor_config.json also has.
-    private static readonly float[] Mean = [0.48145466f, 0.4578275f, 0.40821073f];
-    private static readonly float[] Deviation = [0.26862954f, 0.26130258f, 0.27577711f];
+    // Those of the preprocessor_config.json that is written beside the model.
+    private static readonly float[] Mean = [.. PreprocessingConfig.ClipMean.Select(value => (float)value)];
+    private static readonly float[] Deviation = [.. PreprocessingConfig.ClipDeviation.Select(value => (float)value)];
 
     private const int Side = ScenesRecipe.ImageSize;
     private const int Grid = Side / ScenesRecipe.PatchSize;

@@ -12,24 +12,37 @@ internal static class EngineSizing
     private const int SpareBlocks = 8; // beside one full context, so that a second request can begin
     private const int CachedImages = 4;
 
-    // A step longer than this makes every stream stutter. The rate is what a core reaches at least, so a step is shorter in practice.
+    // A step longer than this makes every stream stutter. The rates are what a core reaches at least, so a step is shorter in practice.
     private const double StepSeconds = 4;
-    private const double FlopsPerThread = 100e9;
+    private const double MachineCodeFlops = 100e9;
+    private const double PortableFlops = 10e9;
+
+    // A step that is slow only because others use the processor too must not count as hung: its chunk would be tried again, and be as slow, on every worker.
+    private const double Patience = 4;
     private const int LeastTokensPerStep = 128; // below it products of a large model are bound by memory, and a smaller step is no faster
 
     /// <param name="parameters">Of the whole network; a token costs twice as many operations.</param>
     /// <param name="kvBytes">For the KV cache; one full context is kept whatever it says.</param>
     /// <param name="maxImageTokens">Of the largest picture.</param>
     /// <param name="threads">Threads that compute.</param>
-    public static EngineOptions For(TextConfig text, ScalarType type, long parameters, long kvBytes, int maxImageTokens, int threads)
+    /// <param name="machineCode">Whether products run in kernels of machine code.</param>
+    public static EngineOptions For(LlavaConfig config, ScalarType type, long parameters, long kvBytes, int maxImageTokens, int threads, bool machineCode)
     {
         var defaults = new EngineOptions();
-        var context = (text.MaxPositions + defaults.BlockSize - 1) / defaults.BlockSize;
+        var needed = ((config.Text.MaxPositions + defaults.BlockSize - 1) / defaults.BlockSize) + SpareBlocks;
+        var flops = threads * (machineCode ? MachineCodeFlops : PortableFlops);
+        var tokens = (int)Math.Clamp(StepSeconds * flops / (2.0 * parameters), LeastTokensPerStep, defaults.MaxTokensPerStep);
+        var images = Math.Max(defaults.MaxImageTokensPerStep, maxImageTokens);
+        var seconds = 2.0 * (((double)tokens * parameters) + ((double)images * Parameters(config.Vision))) / flops;
         return new EngineOptions
         {
-            KvBlocks = (int)Math.Clamp(kvBytes / KvCache.BytesPerBlock(text, defaults.BlockSize, type), context + SpareBlocks, MostBlocks),
+            KvBlocks = (int)Math.Clamp(kvBytes / KvCache.BytesPerBlock(config.Text, defaults.BlockSize, type), needed, Math.Max(needed, MostBlocks)),
             ImageCacheTokens = (int)Math.Min(int.MaxValue, Math.Max(defaults.ImageCacheTokens, (long)CachedImages * maxImageTokens)),
-            MaxTokensPerStep = (int)Math.Clamp(StepSeconds * threads * FlopsPerThread / (2.0 * parameters), LeastTokensPerStep, defaults.MaxTokensPerStep),
+            MaxTokensPerStep = tokens,
+            StepTimeout = TimeSpan.FromSeconds(Math.Max(defaults.StepTimeout.TotalSeconds, Patience * seconds)),
         };
     }
+
+    // Of the matrices: queries, keys, values and output, and the two of the MLP.
+    private static long Parameters(VisionConfig vision) => (long)vision.Layers * vision.Hidden * ((4L * vision.Hidden) + (2L * vision.Intermediate));
 }

@@ -8,7 +8,7 @@ using LlavaCluster.Engine;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
-using LlavaCluster.Model.Kernels;
+using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -79,6 +79,12 @@ internal sealed partial class LlavaEngineHost(
             yield break;
         }
 
+        if (engine.Refusal() is { } refusal)
+        {
+            yield return Failed(Failures.Of(refusal));
+            yield break;
+        }
+
         var (prompt, failure) = await prompts.BuildAsync(request, cancellationToken);
         var counted = failure is null ? PromptSize.Of(prompt) : default;
         failure ??= CheckContext(model.Card, counted);
@@ -107,6 +113,10 @@ internal sealed partial class LlavaEngineHost(
         if (_engine is not null)
         {
             await _engine.DisposeAsync();
+            if (!_engine.HasEnded)
+            {
+                return;
+            }
         }
 
         if (_device is not null)
@@ -127,7 +137,8 @@ internal sealed partial class LlavaEngineHost(
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            var submission = engine.Submit(request, abort.Token);
+            // Off the grain's turn, which would stand still while a constraint is compiled.
+            var submission = await Task.Run(() => engine.Submit(request, abort.Token), cancellationToken);
             if (submission is Submission.Rejected rejected)
             {
                 yield return Failed(Failures.Of(rejected));
@@ -166,7 +177,7 @@ internal sealed partial class LlavaEngineHost(
     /// <summary>As many KV blocks as the memory holds, and at least one full context.</summary>
     private EngineOptions Sized(ServedModel model)
     {
-        var sized = EngineSizing.For(model.Network.Config.Text, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads);
+        var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads, PagedDecoder.HasMachineCode(model.Network, options.Weights));
         sized.Weights = options.Weights;
         return sized;
     }

@@ -39,8 +39,8 @@ internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
             messages.Add(new PromptMessage(Role(message.Role), text, indices));
         }
 
-        var tokens = model.Codec.Encode(model.Renderer.Render(messages, opens: true));
-        return (Segments(tokens, pictures), null);
+        // Off the grain's turn, which would stand still for as long as the text is long.
+        return (await Task.Run(() => Segments(model.Codec.Encode(model.Renderer.Render(messages, opens: true)), pictures), cancellationToken), null);
     }
 
     private static PromptRole Role(ChatRole role) => role switch
@@ -105,6 +105,12 @@ internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
     private async ValueTask<float[]> LoadPixelsAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken)
     {
         var bytes = await ReadAsync(tenant, id, cancellationToken) ?? throw new ImageRefusedException("The conversation's picture is no longer stored.");
+        // On a thread of its own: what answers requests runs on the pool, and the engine bounds how many pictures are decoded at the same time.
+        return await Task.Factory.StartNew(() => Decode(bytes), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    private float[] Decode(byte[] bytes)
+    {
         var decoding = ImageDecoder.Decode(bytes, Limits, model.Preprocessor.Config.ApplyOrientation);
         return decoding.Succeeded ? model.Preprocessor.Prepare(decoding.Image).Pixels : throw new ImageRefusedException(Sentence(decoding.Refusal));
     }

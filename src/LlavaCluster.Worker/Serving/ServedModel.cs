@@ -72,15 +72,19 @@ internal sealed class ServedModel : IDisposable
         VocabularySize = Network.Config.Text.VocabSize,
         MaxPositions = Network.Config.Text.MaxPositions,
         ImageTokenId = Network.Config.ImageTokenId,
-        EndTokens = Network.Config.EosTokenIds,
+        EndTokens = [.. Network.Config.EosTokenIds.Concat(Renderer.EndTokens.Where(HasRow)).Distinct()],
+        StopTexts = Renderer.StopTexts,
         // Rows without a token, and the tokens that stand for pictures and padding.
-        ReservedTokens = [.. Enumerable.Range(Codec.Count, Math.Max(0, Network.Config.Text.VocabSize - Codec.Count)), .. new[] { Network.Config.ImageTokenId, Network.Config.PadTokenId ?? Network.Config.ImageTokenId }.Distinct().Where(id => id < Codec.Count)],
+        ReservedTokens = [.. Enumerable.Range(Codec.Count, Math.Max(0, Network.Config.Text.VocabSize - Codec.Count)), .. new[] { Network.Config.ImageTokenId, Network.Config.PadTokenId ?? Network.Config.ImageTokenId }.Distinct().Where(id => id < Codec.Count && HasRow(id))],
         Projector = Digest($"{Card.Name} {Card.CreatedAt.UtcTicks}"),
         TokenTexts = TokenText.Of(Codec, Network.Config.Text.VocabSize),
         CreateDecoder = () => new AnswerDecoder(Codec.CreateDecoder()),
     };
 
     public void Dispose() => _model.Dispose();
+
+    // A tokeniser may name more tokens than the model has rows for.
+    private bool HasRow(int id) => id < Network.Config.Text.VocabSize;
 
     // A model may say how it was trained in a file of its own; otherwise the family's habit holds.
     private static ConversationTemplate ChooseTemplate(WorkerOptions options, LlavaConfig config)

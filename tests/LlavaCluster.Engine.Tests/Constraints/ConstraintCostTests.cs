@@ -26,6 +26,29 @@ public sealed class ConstraintCostTests
     }
 
     [Fact]
+    public void Allowed_WhenTheMasksOfAnAnswerTakeTooManyReadings_FailsTheAnswer()
+    {
+        var random = new Random(4);
+        char Letter() => (char)('a' + random.Next(26));
+        // Few enough words that no single mask is too much.
+        var words = Enumerable.Range(0, 100).Select(_ => string.Concat(Enumerable.Range(0, 7).Select(_ => Letter()))).Distinct().ToArray();
+        var compiled = Vocabularies.Compile(new ConstraintSpec.Pattern("([a-z]|[a-m][a-z]{3}|[c-z][a-z]{7}){1,4000}"), Vocabularies.Of(words));
+        var constraint = compiled.Begin();
+
+        var fault = Assert.Throws<ConstraintLimitException>(() =>
+        {
+            for (var step = 0; step < 400; step++)
+            {
+                Assert.True(constraint.Allowed.ContainsAnyExcept(0UL));
+                Assert.True(constraint.Advance(Vocabularies.FirstByte + Letter()));
+            }
+        });
+
+        Assert.Equal("The constraint is too ambiguous: one answer may look at 20000000 readings at most.", fault.Message);
+        Assert.True(compiled.Begin().Allowed.ContainsAnyExcept(0UL));
+    }
+
+    [Fact]
     public void Advance_WhenTheMemoryOfStatesStartsAnew_KeepsToThePattern()
     {
         var constraint = Vocabularies.Compile(new ConstraintSpec.Pattern("[ab]*a[ab]{300}c"), Vocabularies.Of()).Begin();

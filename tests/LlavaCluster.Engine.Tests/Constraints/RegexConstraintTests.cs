@@ -35,6 +35,19 @@ public sealed class RegexConstraintTests
         }
     }
 
+    [Theory]
+    [InlineData(@"\s", "\t\n\v\f\r \u00A0\u1680\u2000\u200A\u2028\u2029\u202F\u205F\u3000\uFEFF", "a\u0085\u200B\u180E")]
+    [InlineData(@"\S", "a\u0085\u200B", "\u00A0\u2028\uFEFF")]
+    [InlineData(".", "a\t\u0085\u00A0", "\n\r\u2028\u2029")]
+    [InlineData(@"\d", "09", "\u0661")]
+    [InlineData(@"\w", "aZ_9", "\u00E9")]
+    public void Accepts_TheSetsOfEcmaScript(string pattern, string inside, string outside)
+    {
+        var compiled = Vocabularies.Compile(new ConstraintSpec.Pattern(pattern), Vocabulary);
+        Assert.All(inside, character => Assert.True(Vocabularies.Accepts(compiled, character.ToString()), $"U+{(int)character:X4}"));
+        Assert.All(outside, character => Assert.False(Vocabularies.Accepts(compiled, character.ToString()), $"U+{(int)character:X4}"));
+    }
+
     [Fact]
     public void Allowed_ForAnySmallPattern_IsWhatBruteForceFinds()
     {
@@ -120,6 +133,16 @@ public sealed class RegexConstraintTests
     // .NET counts UTF-16 units, patterns count characters; none here tells characters above U+FFFF from a private one.
     private static string OneUnitEach(string text) => string.Concat(text.EnumerateRunes().Select(rune => rune.IsBmp ? (char)rune.Value : '\uE000'));
 
-    // .NET's ECMAScript option has the ASCII classes of ours.
-    private static Regex Oracle(string pattern) => new($"^(?:{pattern.Replace("[]", "[\\]", StringComparison.Ordinal)})(?!\\n)$", RegexOptions.ECMAScript);
+    // .NET's ECMAScript option has our \d and \w, an ASCII \s, and a dot that takes all but \n.
+    private static Regex Oracle(string pattern) => new($"^(?:{Spelled(pattern)})(?!\\n)$", RegexOptions.ECMAScript);
+
+    private static string Spelled(string pattern)
+    {
+        const string spaces = @"\t-\r \u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000\uFEFF";
+        return pattern.Replace("[]", "[\\]", StringComparison.Ordinal)
+            .Replace(@"[\s\S]", @"[\0-\uFFFF]", StringComparison.Ordinal)
+            .Replace(@"\s", $"[{spaces}]", StringComparison.Ordinal)
+            .Replace(@"\S", $"[^{spaces}]", StringComparison.Ordinal)
+            .Replace(".{", @"[^\n\r\u2028\u2029]{", StringComparison.Ordinal);
+    }
 }

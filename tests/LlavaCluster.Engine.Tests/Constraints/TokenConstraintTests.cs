@@ -43,11 +43,9 @@ public sealed class TokenConstraintTests
         Assert.True(constraint.Advance(C));
         Assert.Equal([At], Vocabularies.AllowedIds(constraint, Words));
         Assert.True(constraint.Advance(At));
-        Assert.True(constraint.IsComplete);
         Assert.Equal([Vocabularies.End], Vocabularies.AllowedIds(constraint, Words));
         Assert.True(constraint.Advance(Vocabularies.End));
         Assert.False(constraint.Advance(Vocabularies.End));
-        Assert.True(constraint.IsComplete);
         Assert.Empty(Vocabularies.AllowedIds(constraint, Words));
     }
 
@@ -83,8 +81,8 @@ public sealed class TokenConstraintTests
         var compiled = Vocabularies.Compile(new ConstraintSpec.Choice(["cat", "s"]), Words);
         var (first, second) = (compiled.Begin(), compiled.Begin());
         Assert.True(first.Advance(S));
-        Assert.True(first.IsComplete);
-        Assert.False(second.IsComplete);
+        Assert.True(first.Advance(Vocabularies.End));
+        Assert.False(second.Advance(Vocabularies.End));
         Assert.True(second.Advance(Cat));
     }
 

@@ -51,6 +51,59 @@ public sealed class EngineCoreTests
     }
 
     [Fact]
+    public void Step_WhenLogitsAreNotFinite_LetsNobodyFindWhatWasComputed()
+    {
+        using var bench = new EngineBench();
+        int[] words = [.. Enumerable.Range(0, 12)];
+        bench.Runner.NanToken = Poison;
+        bench.Submit(Of("a", 4, Image(1, 4), Text([.. words, Poison])));
+        bench.RunToEnd();
+        var next = bench.Submit(Of("a", 4, Image(1, 4), Text(words)).With(Never(Poison)));
+        bench.RunToEnd();
+        Assert.Equal((0, 2), (EngineBench.Read(next)[^1].Usage!.CachedTokens, bench.Runner.Encoded));
+        var last = bench.Submit(Of("a", 4, Image(1, 4), Text(words)).With(Never(Poison)));
+        bench.RunToEnd();
+        Assert.Equal((12, 2), (EngineBench.Read(last)[^1].Usage!.CachedTokens, bench.Runner.Encoded));
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_OfAnAbandonedEngine_FindsNothingToDoForEver()
+    {
+        using var bench = new EngineBench();
+        var live = bench.Submit(Of("a", 4, Text(1)));
+        bench.Runner.OnDrop = () => throw new InvalidOperationException("broken");
+        Assert.Throws<InvalidOperationException>(() => bench.Core.Step());
+        bench.Core.Abandon();
+        bench.Runner.OnDrop = null;
+        bench.Runner.PoisonToken = 1;
+        for (var i = 0; i < 3; i++)
+        {
+            // The row that was planned would fail, and its failure is none of the device's.
+            Assert.Equal(StepOutcome.Idle, bench.Core.Step());
+            Assert.True(bench.Core.IsFaulted);
+        }
+
+        Assert.Equal(FailureKind.DeviceFault, Assert.Single(EngineBench.Read(live)).Failure!.Kind);
+    }
+
+    [Theory]
+    [InlineData(false, FinishReason.Stop)]
+    [InlineData(true, FinishReason.Length)]
+    public void Step_WhereTheModelHasStopTexts_EndsThereBesideTheRequestsOwn(bool ignoreEos, FinishReason finish)
+    {
+        var request = Of("a", 12, Text(1, 2)).With(s => s with { IgnoreEos = true, Stop = Stops("?", "!", "#", "%"), LogitBias = [new(EndToken, -100)] });
+        var whole = EngineBench.Text(EngineBench.Alone(request));
+        using var bench = new EngineBench(model: Requests.Model with { StopTexts = [whole[3..5]] });
+        var live = bench.Submit(request.With(s => s with { IgnoreEos = ignoreEos }));
+        bench.RunToEnd();
+        var updates = EngineBench.Read(live);
+        Assert.Equal(finish, updates[^1].Finish);
+        Assert.Equal(ignoreEos ? whole : whole[..whole.IndexOf(whole[3..5], StringComparison.Ordinal)], EngineBench.Text(updates));
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
     public void Step_WhenAnImageIsRefused_FailsItsRequestWithTheReason()
     {
         using var bench = new EngineBench();

@@ -121,6 +121,51 @@ public sealed class LlmEngineTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Refusal_SaysWhatSubmitWouldWithoutARequest()
+    {
+        Assert.Null(_engine.Refusal());
+        Hold();
+        var first = _engine.Submit(Of("a", 1, Text(1)), Token);
+        _entered.Wait(Token);
+        var waiting = Enumerable.Range(0, 2).Select(i => _engine.Submit(Of("a", 1, Text(i)), Token)).ToList();
+        Assert.Equal((RejectionReason.Overloaded, "At most 2 choices may wait; 2 do."), (_engine.Refusal()!.Reason, _engine.Refusal()!.Message));
+        // A full engine says so before it looks at what is asked.
+        Assert.Equal(RejectionReason.Overloaded, Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 1, Text(ImageToken)), Token)).Reason);
+        _time.Advance(_options.StepTimeout);
+        Assert.Equal(RejectionReason.Unavailable, _engine.Refusal()!.Reason);
+        _go.Set();
+        await Task.WhenAll(waiting.Append(first).Select(ReadAsync));
+        await _engine.DrainAsync(Token);
+        Assert.Equal("The engine is draining.", _engine.Refusal()!.Message);
+    }
+
+    [Fact]
+    public async Task DisposeAsync_WhenAStepHangs_LeavesItAfterItsTime()
+    {
+        Hold();
+        _ = _engine.Submit(Of("a", 1, Text(1)), Token);
+        _entered.Wait(Token);
+        var disposed = _engine.DisposeAsync();
+        _time.Advance(_options.StepTimeout);
+        await disposed.AsTask().WaitAsync(TimeSpan.FromSeconds(30), Token);
+        Assert.Equal((false, false, EngineHealth.Stopped), (_engine.HasEnded, _runner.IsDisposed, _engine.Health));
+    }
+
+    [Fact]
+    public async Task Health_WhenTheEnginesOwnStateBreaks_StaysFaultedAndTheEngineStops()
+    {
+        _runner.OnDrop = () =>
+        {
+            _runner.OnDrop = null;
+            throw new InvalidOperationException("broken");
+        };
+        var updates = await ReadAsync(_engine.Submit(Of("a", 5, Text(1)), Token));
+        Assert.Equal(FailureKind.DeviceFault, Assert.Single(updates).Failure!.Kind);
+        await _engine.DrainAsync(Token).WaitAsync(TimeSpan.FromSeconds(30), Token);
+        Assert.Equal(EngineHealth.Faulted, _engine.Health);
+    }
+
+    [Fact]
     public async Task Submit_WhenTheCallerCancels_EndsTheStreamAndGivesTheBlocksBack()
     {
         using var cancel = new CancellationTokenSource();

@@ -1,5 +1,9 @@
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Model;
+using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Products;
+using LlavaCluster.Model.Layers;
+using LlavaCluster.Model.Vision;
 using LlavaCluster.TestSupport;
 using TorchSharp;
 
@@ -20,5 +24,34 @@ public sealed class ModelRunnerTests
         runner.Probe();
 
         Assert.Equal(0, scope.DisposablesCount);
+    }
+
+    [Fact]
+    public void Create_WhenNoDecoderFits_LeavesNothing()
+    {
+        using var model = LlavaModel.Load(Goldens.Path("a_llava15"));
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+
+        Assert.Throws<NotSupportedException>(() => new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4, Weights = WeightFormat.Q8 }));
+
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
+    public void Encode_WhenAProjectorGivesFeaturesOfAnotherWidth_IsRefused()
+    {
+        var config = LlavaConfigReader.Read(Goldens.Path("a_llava15")) with { Projector = new ProjectorConfig(0) };
+        using var network = new LlavaNetwork(config, new Zeros(), torch.ScalarType.Float32, torch.CPU);
+        using var runner = new ModelRunner(network, new EngineOptions { BlockSize = 4, KvBlocks = 4 });
+        var image = new PromptImage { Digest = ContentDigest.Of("1"u8), Preprocessing = ContentDigest.Of("2"u8), Layout = TileLayout.Single, Tokens = 16, LoadPixels = _ => throw new InvalidOperationException() };
+
+        var fault = Assert.Throws<InvalidDataException>(() => runner.Encode([new ImageWork(0, image, new float[3 * 56 * 56])]));
+
+        Assert.Equal("An image has 16 features of 64 numbers; its prompt has room for 16 of 96.", fault.Message);
+    }
+
+    private sealed class Zeros : IWeightSource
+    {
+        public torch.Tensor Take(string name, params long[] shape) => torch.zeros(shape);
     }
 }

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Tests.Support;
 using static LlavaCluster.Engine.Tests.Support.Requests;
 
@@ -47,6 +48,29 @@ public sealed class PixelPoolTests
         slow.Cancel();
         bench.RunToEnd();
         Assert.Null(EngineBench.Read(other)[^1].Failure);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Remove_WhenTheLoaderIsSlowToCancel_DoesNotWaitForIt()
+    {
+        using var bench = new EngineBench(OneAtATime);
+        var begun = new ManualResetEventSlim();
+        var go = new ManualResetEventSlim();
+        var slow = bench.Submit(Of("a", 2, Image(1, 4, async token =>
+        {
+            await using var registration = token.Register(go.Wait);
+            begun.Set();
+            await Task.Delay(Timeout.Infinite, token);
+            return [];
+        })));
+        bench.Core.Step();
+        begun.Wait(TestContext.Current.CancellationToken);
+        slow.Cancel();
+        // On the thread of the steps this would never return.
+        Assert.Equal(StepOutcome.Idle, bench.Core.Step());
+        go.Set();
+        bench.AwaitLoad();
         bench.AssertNothingIsHeld();
     }
 

@@ -65,16 +65,14 @@ public sealed class SamplerTests
     }
 
     [Fact]
-    public void Sample_BeforeMinTokens_DrawsNoEndUnlessNothingElseIsAllowed()
+    public void Sample_IgnoringEnds_DrawsNoneUnlessNothingElseIsAllowed()
     {
         var history = new SamplingHistory([5], 4);
         var sampler = new Sampler(3, [], [2]);
-        var options = Greedy with { MinTokens = 1 };
+        var options = Greedy with { IgnoreEos = true };
         Assert.Equal(1, sampler.Sample(Row([0, 1, 9], options, history)).Id);
         Assert.Equal(2, sampler.Sample(Row([0, 1, 9], options, history, allowed: [0b100])).Id);
-        history.Append(1);
-        Assert.Equal(2, sampler.Sample(Row([0, 1, 9], options, history)).Id);
-        Assert.Equal(1, sampler.Sample(Row([0, 1, 9], options with { IgnoreEos = true }, history)).Id);
+        Assert.Equal(2, sampler.Sample(Row([0, 1, 9], Greedy, history)).Id);
     }
 
     [Fact]
@@ -135,7 +133,7 @@ public sealed class SamplerTests
         var options = new SamplingOptions
         {
             Temperature = 0.8, TopK = 50, TopP = 0.9, MinP = 0.01, RepetitionPenalty = 1.1, FrequencyPenalty = 0.1, PresencePenalty = 0.1,
-            LogitBias = [new(7, 2)], Logprobs = true, TopLogprobs = 5, MinTokens = 3,
+            LogitBias = [new(7, 2)], Logprobs = true, TopLogprobs = 5,
         };
         SamplingOptions[] variants = [options, options with { TopK = 0 }, options with { Temperature = 0 }];
         var top = new TokenLogprob[5];

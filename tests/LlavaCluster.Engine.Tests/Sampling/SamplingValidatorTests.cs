@@ -24,7 +24,6 @@ public sealed class SamplingValidatorTests
         { "n must be >= 1 and <= 8; was 0.", new() { Choices = 0 } },
         { "max_tokens must be >= 1 and <= 2048; was 4096.", new() { MaxTokens = 4096 } },
         { "max_tokens must be >= 1 and <= 2048; was 0.", new() { MaxTokens = 0 } },
-        { "min_tokens must be >= 0 and <= max_tokens; was 513.", new() { MinTokens = 513 } },
         { "top_logprobs must be >= 0 and <= 20; was 21.", new() { Logprobs = true, TopLogprobs = 21 } },
         { "logprobs must be true when top_logprobs is given; was false.", new() { TopLogprobs = 1 } },
         { "logit_bias must be keyed by token ids from 0 to 99; was 100.", new() { LogitBias = [new(100, 1)] } },
@@ -57,7 +56,7 @@ public sealed class SamplingValidatorTests
         var extreme = new SamplingOptions
         {
             Temperature = 2, TopP = 1e-9, TopK = int.MaxValue, MinP = 0.999, RepetitionPenalty = 10, FrequencyPenalty = -2, PresencePenalty = 2,
-            LogitBias = [new(0, -100), new(99, 100)], Seed = long.MinValue, Logprobs = true, TopLogprobs = 20, Choices = 8, MaxTokens = 2048, MinTokens = 2048,
+            LogitBias = [new(0, -100), new(99, 100)], Seed = long.MinValue, Logprobs = true, TopLogprobs = 20, Choices = 8, MaxTokens = 2048,
             Stop = ["a", "b", "c", new string('\u00e9', 256)], IgnoreEos = true,
         };
         Assert.Empty(SamplingValidator.Validate(extreme, Vocabulary, MaxTokens));

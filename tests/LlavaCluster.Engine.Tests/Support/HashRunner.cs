@@ -29,8 +29,12 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
     /// <summary>Runs at the start of everything that would be computed on a device; throws where the device is lost.</summary>
     public Action? OnDevice { get; set; }
 
+    /// <summary>Runs where features are dropped, at the start of every step.</summary>
+    public Action? OnDrop { get; set; }
+
     public void DropImages(IReadOnlyList<int> slots)
     {
+        OnDrop?.Invoke();
         foreach (var slot in slots)
         {
             _features.Remove(slot);

@@ -86,18 +86,18 @@ public sealed class LlavaConfigReaderTests : IDisposable
     [Fact]
     public void Read_WhenGenerationConfigIsThere_TakesItsStopIds()
     {
-        _ = _folder.Write("generation_config.json", """{"bos_token_id":7,"eos_token_id":[2,32007],"pad_token_id":3}""");
+        _ = _folder.Write("generation_config.json", """{"bos_token_id":7,"eos_token_id":[2,31998],"pad_token_id":3}""");
 
         var config = Read(Minimal);
 
-        Assert.Equal([2, 32007], config.EosTokenIds);
+        Assert.Equal([2, 31998], config.EosTokenIds);
         Assert.Equal((7, 3), (config.BosTokenId, config.PadTokenId));
     }
 
     [Theory]
     [InlineData("""{"model_type":"bert"}""", "model_type must be one of llava, llava_next; was \"bert\"")]
     [InlineData("""{}""", "model_type must be one of llava, llava_next; was absent")]
-    [InlineData("""{"model_type":"llava","image_token_index":32000}""", "image_token_index must be < the vocabulary's 32000 rows; was 32000")]
+    [InlineData("""{"model_type":"llava","image_token_index":32000}""", "image_token_index must be >= 0 and < the vocabulary's 32000 rows; was 32000")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_feature_layer":25}""", "vision_feature_layer must lie between -25 and 24 for 24 layers; was 25")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_feature_layer":[]}""", "vision_feature_layer must be an integer or a list of integers; was []")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_feature_select_strategy":"all"}""", "vision_feature_select_strategy must be one of")]
@@ -110,6 +110,12 @@ public sealed class LlavaConfigReaderTests : IDisposable
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_config":{"model_type":"siglip_vision_model"}}""", "vision_config.model_type must be one of clip_vision_model")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_config":7}""", "vision_config must be an object; was 7")]
     [InlineData("""{"model_type":"llava_next","image_token_index":5,"image_grid_pinpoints":[[336]]}""", "image_grid_pinpoints must be a list of pairs")]
+    [InlineData("""{"model_type":"llava_next","image_token_index":5,"image_grid_pinpoints":[[336,672],[336,500]]}""", "image_grid_pinpoints must be multiples of the vision tower's image_size (336) with at most 64 tiles; was [336, 500]")]
+    [InlineData("""{"model_type":"llava_next","image_token_index":5,"image_grid_pinpoints":[[3360,3360]]}""", "image_grid_pinpoints must be multiples of the vision tower's image_size (336) with at most 64 tiles; was [3360, 3360]")]
+    [InlineData("""{"model_type":"llava_next","image_token_index":5,"vision_config":{"image_size":224,"patch_size":14}}""", "image_grid_pinpoints must be multiples of the vision tower's image_size (224) with at most 64 tiles; was [336, 672]")]
+    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"eos_token_id":32000}}""", "text_config.eos_token_id must be >= 0 and < the vocabulary's 32000 rows; was 32000")]
+    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"eos_token_id":[2,-1]}}""", "text_config.eos_token_id must be >= 0 and < the vocabulary's 32000 rows; was -1")]
+    [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"bos_token_id":32001}}""", "text_config.bos_token_id must be >= 0 and < the vocabulary's 32000 rows; was 32001")]
     // A plan of two thousand million layers would fill the memory before a tensor is found to be missing.
     [InlineData("""{"model_type":"llava","image_token_index":5,"text_config":{"num_hidden_layers":2000000000}}""", "text_config.num_hidden_layers must be an integer between 1 and 1024; was 2000000000")]
     [InlineData("""{"model_type":"llava","image_token_index":5,"vision_config":{"num_hidden_layers":2147483647}}""", "vision_config.num_hidden_layers must be an integer between 1 and 1024; was 2147483647")]
@@ -149,6 +155,19 @@ public sealed class LlavaConfigReaderTests : IDisposable
     }
 
     [Theory]
+    [InlineData("\"eos_token_id\":[2,40000]", "eos_token_id must be >= 0 and < the vocabulary's 32000 rows; was 40000")]
+    [InlineData("\"bos_token_id\":32000", "bos_token_id must be >= 0 and < the vocabulary's 32000 rows; was 32000")]
+    public void Read_WhenGenerationConfigNamesAnIdWithoutARow_NamesIt(string key, string message)
+    {
+        _ = _folder.Write("generation_config.json", $"{{{key}}}");
+
+        Assert.Contains(message, Assert.Throws<CheckpointException>(() => Read(Minimal)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"mm_projector_type\":\"identity\"", "mm_projector_type must not be identity where the tower's 1024 features are not the language model's hidden_size (4096); was \"identity\"")]
+    [InlineData("\"eos_token_id\":32000", "eos_token_id must be >= 0 and < the vocabulary's 32000 rows; was 32000")]
+    [InlineData("\"image_aspect_ratio\":\"anyres\",\"mm_patch_merge_type\":\"spatial_unpad\"", "image_grid_pinpoints must be a list of pairs of integers >= 1, at most 256 of them; was absent")]
     [InlineData("\"mm_projector_type\":\"ldpnet\"", "mm_projector_type must be linear, identity or mlpNx_gelu")]
     [InlineData("\"mm_use_im_start_end\":true", "mm_use_im_start_end must be false")]
     [InlineData("\"image_aspect_ratio\":\"anyres\",\"mm_patch_merge_type\":\"spatial\"", "mm_patch_merge_type must be one of spatial_unpad")]

@@ -118,6 +118,24 @@ public sealed class ByteLevelJsonTests : IDisposable
         Assert.Equal([false, true], codec.Encode([new PromptItem.Words("a"), new PromptItem.Words(" a", Learned: true)]).Select(token => token.Learned));
     }
 
+    [Fact]
+    public void Encode_OfAChatMlConversationWhoseAnswerBeginsWithALineBreak_GoesOnFromIt()
+    {
+        var codec = Load(json =>
+        {
+            LlamaThree(json);
+            json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 802, ["content"] = "<|im_end|>", ["special"] = true });
+        });
+        var renderer = new PromptRenderer(ConversationTemplate.Find("chatml_direct")!, codec);
+
+        var tokens = codec.Encode(renderer.Render([PromptMessage.User("a"), PromptMessage.Assistant("\nb"), PromptMessage.User("a")], opens: true));
+
+        // The line break of the template and that of the answer are one token.
+        Assert.Contains(tokens, token => token.Id == Vocabulary()["ĊĊ"]);
+        Assert.Equal([802], renderer.EndTokens);
+        Assert.Empty(renderer.StopTexts);
+    }
+
     [Theory]
     [InlineData("""{"type":"ByteLevel"}""", "pre_tokenizer.add_prefix_space must be false; was absent")]
     [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"Digits"},{"type":"ByteLevel","add_prefix_space":false}]}""", "pre_tokenizer.pretokenizers[0].type must be one of Split, ByteLevel; was \"Digits\"")]

@@ -63,6 +63,43 @@ public sealed class PromptRendererTests
         Assert.Equal(sample.GetProperty("labels").EnumerateArray().Select(id => id.GetInt32()), tokens.Select(token => token.Learned ? token.Id : -100));
     }
 
+    [Theory]
+    [MemberData(nameof(Templates))]
+    public void Encode_OfTwoTurnsToGoOnFrom_TakesEveryTemplateAndLearnsNothing(string template)
+    {
+        PromptMessage[] messages = [PromptMessage.User("Q1", 0), PromptMessage.Assistant("\nA1 "), PromptMessage.User("Q2"), PromptMessage.Assistant(" A2\n"), PromptMessage.User("\nQ3")];
+
+        var tokens = Codec.Encode(new PromptRenderer(ConversationTemplate.Find(template)!, Codec).Render(messages, opens: true));
+
+        Assert.DoesNotContain(tokens, token => token.Learned);
+    }
+
+    [Theory]
+    [InlineData("vicuna_v1", null)]
+    [InlineData("v0", "###")]
+    [InlineData("llava_v0", "###")]
+    [InlineData("mpt", "<|im_end|>")]
+    public void StopTexts_AreTheTemplatesWhereTheTokeniserHasNoSuchToken(string template, string? stop)
+    {
+        var renderer = new PromptRenderer(ConversationTemplate.Find(template)!, Codec);
+
+        Assert.Equal(stop is null ? [] : [stop], renderer.StopTexts);
+        Assert.Empty(renderer.EndTokens);
+    }
+
+    [Fact]
+    public void Encode_OfLearnedTextThatBeginsInsideAToken_IsRefusedWithoutTheText()
+    {
+        var template = ConversationTemplate.HuggingFace;
+        PromptMessage[] messages = [PromptMessage.User("secret"), PromptMessage.Assistant("A1"), PromptMessage.User("Q2"), PromptMessage.Assistant("A2")];
+
+        var fault = Assert.Throws<InvalidOperationException>(() => Codec.Encode(new PromptRenderer(template, Codec).Render(messages, opens: false)));
+
+        Assert.DoesNotContain("secret", fault.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> Templates() => [.. ConversationTemplate.All.Select(template => template.Name)];
+
     [Fact]
     public void Encode_OfSpecialNamesTypedByAUser_KeepsThemText()
     {

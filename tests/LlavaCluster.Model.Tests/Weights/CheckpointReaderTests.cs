@@ -36,6 +36,30 @@ public sealed class CheckpointReaderTests : IDisposable
     }
 
     [Fact]
+    public void StoredType_WhenTheNormsAreWider_IsThatOfTheMatrices()
+    {
+        var golden = LlavaCluster.TestSupport.Goldens.Path("b_llava_gqa_bf16");
+        foreach (var file in Directory.GetFiles(golden, "*.json").Where(file => !file.EndsWith(".index.json", StringComparison.Ordinal)))
+        {
+            File.Copy(file, _folder.File(Path.GetFileName(file)));
+        }
+
+        using var scope = NewDisposeScope();
+        using var original = CheckpointReader.Open(golden);
+        SafetensorsWriter.Write(
+            _folder.File("model.safetensors"),
+            [
+                .. TensorPlan.For(original.Config).Where(planned => original.Contains(planned.Name)).Select(planned => KeyValuePair.Create(
+                    ModelFolderWriter.StoredName(planned.Name),
+                    original.Take(planned.Name, [.. planned.Shape]).to(planned.Shape.Count == 1 ? ScalarType.Float32 : ScalarType.BFloat16))),
+            ]);
+
+        using var checkpoint = CheckpointReader.Open(_folder.Root);
+
+        Assert.Equal(ScalarType.BFloat16, checkpoint.StoredType);
+    }
+
+    [Fact]
     public void Open_GivesTheBytesOfTheFile()
     {
         var folder = LlavaCluster.TestSupport.Goldens.Path("a_llava15");

@@ -35,8 +35,9 @@ public sealed class LoraAdapterTests : IDisposable
     public void Write_ThenRead_GivesTheSameAdapter()
     {
         using var adapter = LoraAdapterReader.Read(Goldens.Path("c_llava_next", "adapter"), LlavaConfigReader.Read(Goldens.Path("c_llava_next")));
-        using var projector = torch.full(96, 5f);
-        using var written = new LoraWeights(adapter.Modules, new Dictionary<string, Tensor> { ["multi_modal_projector.linear_2.bias"] = projector }, "base");
+        using var bias = torch.full(96, 5f);
+        using var weight = torch.full(96, 96, 6f);
+        using var written = new LoraWeights(adapter.Modules, new Dictionary<string, Tensor> { ["multi_modal_projector.linear_2.bias"] = bias, ["multi_modal_projector.linear_2.weight"] = weight }, "base");
 
         LoraAdapterWriter.Write(_folder.Root, written, rank: 4, alpha: 8);
         using var again = LoraAdapterReader.Read(_folder.Root, LlavaConfigReader.Read(Goldens.Path("c_llava_next")));
@@ -96,6 +97,9 @@ public sealed class LoraAdapterTests : IDisposable
     [InlineData("base_model.model.language_model.model.embed_tokens.lora_embedding_A", new long[] { 4, 96 }, "is neither a LoRA factor nor a tensor of the base")]
     [InlineData("base_model.model.language_model.model.layers.0.self_attn.q_proj.lora_magnitude_vector", new long[] { 96 }, "is neither a LoRA factor")]
     [InlineData("base_model.model.multi_modal_projector.linear_1.bias", new long[] { 95 }, "must have shape [96] for this base; was [95]")]
+    [InlineData("base_model.model.multi_modal_projector.linear_1.bias", new long[] { 96 }, "replaces a tensor of the base; only the projector's weights may be replaced, with or without their biases")]
+    [InlineData("base_model.model.language_model.model.norm.weight", new long[] { 96 }, "replaces a tensor of the base; only the projector's weights may be replaced")]
+    [InlineData("base_model.model.language_model.model.embed_tokens.lora_A.weight", new long[] { 4, 96 }, "adapts a table of embeddings; only projections can be adapted")]
     public void Read_WhenATensorDoesNotFitTheBase_NamesIt(string name, long[] shape, string message)
     {
         _ = _folder.Write("adapter_config.json", """{"peft_type":"LORA","r":4,"target_modules":["q_proj"]}""");
@@ -106,6 +110,20 @@ public sealed class LoraAdapterTests : IDisposable
 
         Assert.Equal(name, refusal.Tensor);
         Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_WhenTheAdaptedHeadIsTiedToTheEmbeddings_NamesIt()
+    {
+        WriteAdapter("\"r\":4", 4, "language_model.lm_head", outputs: _config.Text.VocabSize);
+        using (var adapter = LoraAdapterReader.Read(_folder.Root, _config))
+        {
+            Assert.True(adapter.Modules.ContainsKey("lm_head"));
+        }
+
+        var tied = _config with { Text = _config.Text with { TieWordEmbeddings = true } };
+
+        Assert.Contains("lm_head.lora_A.weight': adapts a table of embeddings", Assert.Throws<CheckpointException>(() => LoraAdapterReader.Read(_folder.Root, tied)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -145,8 +163,10 @@ public sealed class LoraAdapterTests : IDisposable
     public void Read_WhenTheTrainerSavedTheProjectorBeside_ReplacesIt()
     {
         WriteAdapter("\"r\":4", 4, "model.layers.0.self_attn.q_proj");
-        var pickle = PickleWriter.State(state => state.Text("base_model.model.model.mm_projector.0.bias").Tensor("FloatStorage", "0", 96, 0, [96], [1]));
-        _ = _folder.Write("non_lora_trainables.bin", PickleWriter.Archive(pickle, ("0", PickleWriter.Floats([.. Enumerable.Range(0, 96).Select(index => (float)index)]))));
+        var pickle = PickleWriter.State(state => state
+            .Text("base_model.model.model.mm_projector.0.bias").Tensor("FloatStorage", "0", 96, 0, [96], [1])
+            .Text("base_model.model.model.mm_projector.0.weight").Tensor("FloatStorage", "1", 96 * 64, 0, [96, 64], [64, 1]));
+        _ = _folder.Write("non_lora_trainables.bin", PickleWriter.Archive(pickle, ("0", PickleWriter.Floats([.. Enumerable.Range(0, 96).Select(index => (float)index)])), ("1", new byte[96 * 64 * sizeof(float)])));
 
         using var adapter = LoraAdapterReader.Read(_folder.Root, _config);
 
@@ -166,7 +186,7 @@ public sealed class LoraAdapterTests : IDisposable
         Assert.Equal(0, scope.DisposablesCount);
     }
 
-    private void WriteAdapter(string settings, long rank, string module)
+    private void WriteAdapter(string settings, long rank, string module, long outputs = 96)
     {
         using var scope = NewDisposeScope();
         var type = settings.Contains("peft_type", StringComparison.Ordinal) ? "" : "\"peft_type\":\"LORA\",";
@@ -174,7 +194,7 @@ public sealed class LoraAdapterTests : IDisposable
         SafetensorsWriter.Write(_folder.File("adapter_model.safetensors"),
         [
             new($"base_model.model.{module}.lora_A.weight", torch.zeros(rank, 96)),
-            new($"base_model.model.{module}.lora_B.weight", torch.zeros(96, rank)),
+            new($"base_model.model.{module}.lora_B.weight", torch.zeros(outputs, rank)),
         ]);
     }
 }

@@ -28,6 +28,25 @@ public sealed class OriginalLayoutTests : IDisposable
         AssertSame(expected, actual);
     }
 
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Take_OfATensorStoredColumnByColumn_GivesItRowByRow(ScalarType type)
+    {
+        WriteModel(projectorApart: false, "tower", columnMajor: "language_model.model.layers.0.mlp.up_proj.weight");
+        WriteTower("tower");
+        using var scope = NewDisposeScope();
+        using var expected = CheckpointReader.Open(Goldens.Path("a_llava15"));
+        using var actual = CheckpointReader.Open(_folder.Root);
+        const string name = "language_model.layers.0.mlp.up_proj.weight";
+
+        var taken = new CheckpointWeights(actual, type, CPU).Take(name, 256, 96);
+
+        Assert.False(actual.Take(name, 256, 96).is_contiguous());
+        Assert.True(taken.is_contiguous());
+        Assert.True(expected.Take(name, 256, 96).to(type).equal(taken).all().item<bool>());
+    }
+
     [Fact]
     public void Open_WhenTheTowerIsNamedByARepository_TakesTheFolderGiven()
     {
@@ -72,7 +91,7 @@ public sealed class OriginalLayoutTests : IDisposable
         }
     }
 
-    private void WriteModel(bool projectorApart, string tower, bool ownTower = false)
+    private void WriteModel(bool projectorApart, string tower, bool ownTower = false, string? columnMajor = null)
     {
         _ = _folder.Write("tokenizer.model", "x");
         _ = _folder.Write("config.json", $$"""
@@ -82,14 +101,14 @@ public sealed class OriginalLayoutTests : IDisposable
         using var file = SafetensorsFile.Open(Goldens.Path("a_llava15", "model.safetensors"));
         var names = file.Tensors.Keys.Where(name => ownTower || !name.StartsWith("vision_tower.", StringComparison.Ordinal)).ToArray();
         var apart = names.Where(name => projectorApart && name.StartsWith("multi_modal", StringComparison.Ordinal)).ToArray();
-        WriteArchive(file, "pytorch_model.bin", names.Except(apart));
+        WriteArchive(file, "pytorch_model.bin", names.Except(apart), columnMajor);
         if (projectorApart)
         {
             WriteArchive(file, "mm_projector.bin", apart);
         }
     }
 
-    private void WriteArchive(SafetensorsFile file, string path, IEnumerable<string> names)
+    private void WriteArchive(SafetensorsFile file, string path, IEnumerable<string> names, string? columnMajor = null)
     {
         var storages = new List<(string Key, byte[] Data)>();
         var pickle = PickleWriter.State(state =>
@@ -98,14 +117,20 @@ public sealed class OriginalLayoutTests : IDisposable
             {
                 var info = file.Tensors[name];
                 var count = info.Shape.Aggregate(1L, (product, extent) => product * extent);
-                _ = state.Text(Original(name)).Tensor("FloatStorage", storages.Count.ToString(), count, 0, [.. info.Shape], TensorMemory.ContiguousStrides(info.Shape));
-                storages.Add((storages.Count.ToString(), file.Bytes(name).ToArray()));
+                _ = state.Text(Original(name)).Tensor("FloatStorage", storages.Count.ToString(), count, 0, [.. info.Shape], name == columnMajor ? [1, info.Shape[0]] : TensorMemory.ContiguousStrides(info.Shape));
+                storages.Add((storages.Count.ToString(), name == columnMajor ? Transposed(file, name) : file.Bytes(name).ToArray()));
             }
 
             _ = state.Text("model.layers.0.self_attn.rotary_emb.inv_freq").Tensor("FloatStorage", storages.Count.ToString(), 1, 0, [1], [1]);
             storages.Add((storages.Count.ToString(), new byte[4]));
         });
         _ = _folder.Write(path, PickleWriter.Archive(pickle, [.. storages]));
+    }
+
+    private static byte[] Transposed(SafetensorsFile file, string name)
+    {
+        using var scope = NewDisposeScope();
+        return file.View(name).t().contiguous().bytes.ToArray();
     }
 
     private void WriteTower(string name, double scale = 1)

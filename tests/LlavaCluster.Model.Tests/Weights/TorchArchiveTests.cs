@@ -38,6 +38,18 @@ public sealed class TorchArchiveTests : IDisposable
     }
 
     [Fact]
+    public void Address_OfATensorWhoseElementsAreNotInARow_IsRefused()
+    {
+        var pickle = PickleWriter.State(state => state.Text("transposed").Tensor("FloatStorage", "0", 6, 0, [3, 2], [1, 3]));
+        using var file = TorchArchive.Open(Write(pickle, ("0", PickleWriter.Floats(0, 1, 2, 3, 4, 5))));
+        using var view = file.View("transposed");
+
+        Assert.Contains("its strides are [1, 3] for shape [3, 2]", Assert.Throws<ArgumentException>(() => Address(view)).Message, StringComparison.Ordinal);
+
+        static unsafe nint Address(Tensor tensor) => (nint)TensorMemory.Address(tensor);
+    }
+
+    [Fact]
     public void Open_WhenAnEntryIsAParameter_GivesItsTensor()
     {
         var pickle = PickleWriter.State(state => state.Text("p").Global("torch._utils", "_rebuild_parameter").Raw((byte)'(')

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlavaCluster.Model.Config;
 
 namespace LlavaCluster.Engine.Constraints.Json;
 
@@ -23,7 +24,7 @@ internal sealed class SchemaDocument : IDisposable
         try
         {
             document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = ConstraintLimits.MaxSchemaDepth, AllowDuplicateProperties = false });
-            CheckText(document.RootElement);
+            JsonText.Require(document.RootElement);
             return new SchemaDocument(document);
         }
         catch (Exception fault) when (fault is JsonException or ArgumentException or InvalidOperationException)
@@ -60,30 +61,4 @@ internal sealed class SchemaDocument : IDisposable
         JsonValueKind.Array when int.TryParse(name, out var index) && index >= 0 && index < parent.GetArrayLength() => parent[index],
         _ => null,
     };
-
-    // An escaped lone surrogate is JSON but no text: reading it throws InvalidOperationException, better here than anywhere later.
-    private static void CheckText(JsonElement element)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.String:
-                _ = element.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in element.EnumerateArray())
-                {
-                    CheckText(item);
-                }
-
-                break;
-            case JsonValueKind.Object:
-                foreach (var member in element.EnumerateObject())
-                {
-                    _ = member.Name;
-                    CheckText(member.Value);
-                }
-
-                break;
-        }
-    }
 }

@@ -6,7 +6,7 @@ namespace LlavaCluster.Engine.Constraints.Regex;
 
 /// <summary>
 /// Reads the regular part of the common regex syntax, the one whose matching takes linear time (as RE2): literals, <c>.</c> (anything but
-/// \n), classes <c>[a-z]</c> <c>[^a-z]</c>, <c>\d \w \s \D \W \S</c> (ASCII), <c>\t \n \r \f \v \0 \xHH \uHHHH</c>, escaped punctuation,
+/// a line terminator), classes <c>[a-z]</c> <c>[^a-z]</c>, <c>\d \w \s \D \W \S</c> (those of <see cref="RegexClasses"/>), <c>\t \n \r \f \v \0 \xHH \uHHHH</c>, escaped punctuation,
 /// groups <c>( )</c> <c>(?: )</c>, <c>|</c>, <c>* + ?</c> <c>{m} {m,} {m,n}</c> (also with <c>?</c> behind, which does not change what is
 /// matched), and <c>^</c> <c>$</c> at the ends of the branches of the whole pattern. Everything else is refused with its position.
 /// </summary>
@@ -92,7 +92,7 @@ internal sealed class RegexParser
         {
             '(' => ParseGroup(),
             '[' => _encode(ParseClass(start)),
-            '.' => _encode(RegexClasses.AnyButNewline),
+            '.' => _encode(RegexClasses.AnyOnALine),
             '\\' => _encode(ParseEscape(start)),
             '*' or '+' or '?' or '{' => throw Refused($"'{rune}' repeats nothing (write \\{rune} for the character)", start),
             _ => _encode(RegexClasses.One(rune.Value)),

@@ -30,6 +30,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private readonly List<AttentionTask> _tasks = [];
     private readonly KernelWork _norm, _project, _rotate, _attend, _output, _gate, _down, _head;
     private readonly int _shared, _queryWidth, _keyWidth;
+    private readonly long _attentionScratch;
 
     private PagedBatch _batch = null!;
     private DecoderLayerWeights _layer = null!;
@@ -46,7 +47,9 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         _weights = new DecoderWeights(network, format, team);
         _angles = new RotaryAngles(_text);
         _attention = new AttentionKernel<TElement, T>(_text.HeadDim, (nint)_keyWidth * AttentionKernel<TElement, T>.BlockSize);
-        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, AttentionKernel<TElement, T>.ScratchFloats(_text.MaxPositions) + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim));
+        _attentionScratch = AttentionKernel<TElement, T>.ScratchFloats(_text.MaxPositions) + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim);
+        var gateScratch = GateScratch(mostTokens, Part(_weights.Layers[0].Gate, 0).Count);
+        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, Math.Max(_text.Hidden, Math.Max(gateScratch, _attentionScratch)));
         (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
     }
 
@@ -132,7 +135,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
 
     private void NormRow(int row, nint weight, IProductKernel kernel, byte* to, int toRow, int thread)
     {
-        var normed = _buffers.Scratch(thread);
+        var normed = _buffers.Scratch(thread, _text.Hidden);
         RowKernels.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)weight, normed, _text.Hidden, (float)_text.RmsNormEpsilon);
         kernel.Store(normed, to + ((nint)toRow * kernel.RowBytes), 0, _text.Hidden);
     }
@@ -187,7 +190,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var blocks = CollectionsMarshal.AsSpan(_batch.Blocks).Slice(span.FirstBlock, span.Blocks);
         var keys = (T*)_cache.KeyAddress(_layerIndex) + HeadAt(task.KeyHead);
         var values = (T*)_cache.ValueAddress(_layerIndex) + HeadAt(task.KeyHead);
-        var attended = _buffers.Scratch(thread);
+        var attended = _buffers.Scratch(thread, _attentionScratch);
         var scratch = attended + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim);
         Span<nint> queries = stackalloc nint[AttentionKernel<TElement, T>.MostQueries];
         Span<int> contexts = stackalloc int[AttentionKernel<TElement, T>.MostQueries];
@@ -220,7 +223,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private void Gate(int chunk, int thread)
     {
         var (first, count) = Part(_layer.Gate, chunk);
-        var gate = _buffers.Scratch(thread);
+        var gate = _buffers.Scratch(thread, GateScratch(Tokens, count));
         var up = gate + ((nint)Tokens * count);
         var down = _layer.Down.Kernel;
         _layer.Gate.Kernel.Multiply(_buffers.Normed, Tokens, _layer.Gate.Row(first), count, gate, count, add: false);
@@ -256,6 +259,8 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var first = chunk * OutputsPerChunk(matrix);
         return (first, Math.Min(OutputsPerChunk(matrix), matrix.Outputs - first));
     }
+
+    private static long GateScratch(int tokens, int outputs) => 2L * tokens * outputs; // gate and up
 
     private static int RowChunks(int rows) => (rows + RowsPerChunk - 1) / RowsPerChunk;
 

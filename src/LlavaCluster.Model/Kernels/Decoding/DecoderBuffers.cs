@@ -6,17 +6,14 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 /// <summary>What a step needs between its loops, for the largest batch; memory that a smaller batch does not touch is not resident.</summary>
 internal sealed unsafe class DecoderBuffers : IDisposable
 {
-    private const int GateAndUp = 2;
-    private const int MostOutputsPerChunk = 4096;
-
     private readonly NativeBuffer<float> _hidden, _queries, _keys, _values;
     private readonly NativeBuffer<byte> _normed, _attended, _inner, _sampled;
     private readonly NativeBuffer<float>[] _scratch;
     private readonly int _mostTokens;
 
     /// <param name="format">Of the matrices: rows that are multiplied with them lie as their kernels want.</param>
-    /// <param name="attentionScratch">Floats that one thread's attention takes.</param>
-    public DecoderBuffers(TextConfig text, WeightFormat format, int mostTokens, int threads, long attentionScratch)
+    /// <param name="scratch">Floats that one thread takes at most.</param>
+    public DecoderBuffers(TextConfig text, WeightFormat format, int mostTokens, int threads, long scratch)
     {
         long tokens = _mostTokens = mostTokens;
         _hidden = new(tokens * text.Hidden);
@@ -27,8 +24,7 @@ internal sealed unsafe class DecoderBuffers : IDisposable
         _attended = new(tokens * RowBytes(text.Heads * text.HeadDim));
         _inner = new(tokens * RowBytes(text.Intermediate));
         _sampled = new(tokens * RowBytes(text.Hidden));
-        var gate = tokens * GateAndUp * Math.Min(MostOutputsPerChunk, text.Intermediate);
-        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer<float>(Math.Max(text.Hidden, Math.Max(gate, attentionScratch))))];
+        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeBuffer<float>(scratch))];
 
         int RowBytes(int inputs) => ProductKernel.For(format, inputs).RowBytes;
     }
@@ -52,7 +48,13 @@ internal sealed unsafe class DecoderBuffers : IDisposable
     /// <summary>Normed rows whose logits are asked for.</summary>
     public byte* Sampled => _sampled.Pointer;
 
-    public float* Scratch(int thread) => _scratch[thread].Pointer;
+    /// <param name="floats">How many of them are used.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer.</exception>
+    public float* Scratch(int thread, long floats)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(floats, _scratch[thread].Count);
+        return _scratch[thread].Pointer;
+    }
 
     /// <exception cref="ArgumentOutOfRangeException">The batch is larger than the buffers.</exception>
     public void Require(int tokens) => ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, _mostTokens);

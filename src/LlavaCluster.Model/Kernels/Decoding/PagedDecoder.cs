@@ -19,6 +19,11 @@ public static class PagedDecoder
             && cache.BlockSize == AttentionKernel<Float32Element, float>.BlockSize && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0 && products.All(product => ProductKernel.Supports(product.Inputs, product.Outputs));
     }
 
+    /// <summary>Whether this processor has machine code for the network's products; what runs without is several times slower.</summary>
+    /// <param name="weights">As <see cref="For"/> has it.</param>
+    public static bool HasMachineCode(LlavaNetwork network, WeightFormat? weights = null) =>
+        network.Dtype is ScalarType.BFloat16 or ScalarType.Float32 && ProductKernel.HasMachine(weights ?? Own(network));
+
     /// <summary>Our kernels where they fit, libtorch otherwise.</summary>
     /// <param name="network">It and the cache must outlive the decoder.</param>
     /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
@@ -27,7 +32,7 @@ public static class PagedDecoder
     /// <exception cref="NotSupportedException">Another format than the network's own for a network that our kernels do not take, or one that they do not make.</exception>
     public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null)
     {
-        var own = network.Dtype == ScalarType.BFloat16 ? WeightFormat.BFloat16 : WeightFormat.Float32;
+        var own = Own(network);
         var format = weights ?? own;
         if (FitsCpu(network, cache) && (format == own || format is WeightFormat.Q8 or WeightFormat.Q4))
         {
@@ -40,4 +45,6 @@ public static class PagedDecoder
             ? new TorchDecoder(network, cache)
             : throw new NotSupportedException($"{weights} weights cannot be made of this model's {network.Dtype} on {network.Device.type}: they need a CPU, no biases, axes that are multiples of {ProductKernel.InputMultiple}, and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens.");
     }
+
+    private static WeightFormat Own(LlavaNetwork network) => network.Dtype == ScalarType.BFloat16 ? WeightFormat.BFloat16 : WeightFormat.Float32;
 }

@@ -2,7 +2,7 @@ using LlavaCluster.Model.Config;
 
 namespace LlavaCluster.Model.Kernels.Decoding;
 
-/// <summary>Cosines and sines of the rotary embedding for every position, half a head each; the same numbers as the network's own table.</summary>
+/// <summary>Cosines and sines of the rotary embedding for every position, half a head each; equal to the network's own table within rounding.</summary>
 internal sealed unsafe class RotaryAngles : IDisposable
 {
     private readonly int _half;

@@ -44,7 +44,6 @@ public sealed class TokenVocabularyTests
         // The tokenizer begins with BOS, which is part of a prompt and of no answer.
         var ids = codec.EncodeTrusted(JsonSerializer.Deserialize<JsonElement>(Answer).GetRawText()).Skip(1).ToArray();
         Assert.All(ids, id => Assert.True(constraint.Advance(id)));
-        Assert.True(constraint.IsComplete);
         Assert.Equal([end], Vocabularies.AllowedIds(constraint, vocabulary));
     }
 

@@ -209,3 +209,36 @@ public sealed class Float32DecoderTests() : CpuDecoderTests(ScalarType.Float32, 
 public sealed class Q8DecoderTests() : CpuDecoderTests(ScalarType.BFloat16, 0.04, WeightFormat.Q8);
 
 public sealed class Q4DecoderTests() : CpuDecoderTests(ScalarType.Float32, 0.3, WeightFormat.Q4);
+
+public sealed class NarrowDecoderTests
+{
+    // Rows of 32 four-bit weights are so short that a chunk has thousands of them, and gate and up take more scratch than anything else.
+    [Fact]
+    public void Decode_OfANarrowModelWithAWideMlp_StaysInsideItsScratch()
+    {
+        const int tokens = 48;
+        var config = new LlavaConfig
+        {
+            Family = ModelFamily.Llava15,
+            Vision = new VisionConfig { Hidden = 16, Intermediate = 24, Layers = 2, Heads = 2, ImageSize = 8, PatchSize = 4 },
+            Text = new TextConfig { VocabSize = 32, Hidden = 32, Intermediate = 8192, Layers = 1, Heads = 1, KvHeads = 1, HeadDim = 32, MaxPositions = 64 },
+            Projector = new ProjectorConfig(2),
+            ImageTokenId = 31,
+            FeatureLayers = [1],
+            FeatureSelect = FeatureSelect.Patch,
+        };
+        using var network = new LlavaNetwork(config, new RandomWeights(4), ScalarType.Float32, CPU);
+        using var cache = new KvCache(config.Text, 4, 16, ScalarType.Float32, CPU);
+        using var team = new KernelTeam(1);
+        using var decoder = PagedDecoder.For(network, cache, team, tokens, WeightFormat.Q4);
+        var step = new DecoderStep(16);
+        step.Batch.Add([0, 1, 2], 0, tokens);
+        step.Ids.AddRange(Enumerable.Range(0, tokens).Select(i => (long)i % 31));
+        step.Sampled.Add(tokens - 1);
+        var logits = new float[32];
+
+        decoder.Decode(step, logits);
+
+        Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
+    }
+}
