@@ -15,10 +15,10 @@ public sealed class RuleTeacher
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
     [
         (SceneQuestionKind.Presence, 0.07f),
-        (SceneQuestionKind.Naming, 0.16f),
-        (SceneQuestionKind.Counting, 0.24f),
-        (SceneQuestionKind.Relation, 0.45f),
-        (SceneQuestionKind.Location, 0.04f),
+        (SceneQuestionKind.Naming, 0.14f),
+        (SceneQuestionKind.Counting, 0.2f),
+        (SceneQuestionKind.Relation, 0.3f),
+        (SceneQuestionKind.Location, 0.25f),
         (SceneQuestionKind.Contents, 0.04f),
     ];
 

@@ -129,8 +129,8 @@ public sealed class RuleTeacherTests
 
         Assert.InRange(words.Count, 250, 600);
         Assert.True(kinds[SceneConversationKind.Conversation] > kinds[SceneConversationKind.Description]);
-        Assert.InRange(kinds[SceneConversationKind.Description], 1800, 2200);
-        Assert.True(kinds[SceneConversationKind.Reasoning] > 1200, $"{kinds[SceneConversationKind.Reasoning]}");
+        Assert.InRange(kinds[SceneConversationKind.Description], 1400, 1800);
+        Assert.True(kinds[SceneConversationKind.Reasoning] > 400, $"{kinds[SceneConversationKind.Reasoning]}");
         Assert.True(followUps > 300, $"{followUps}");
     }
 
