@@ -18,11 +18,11 @@ public sealed record ScenesRecipe
 
     public long LanguageSteps { get; init; } = 1500;
 
-    public long AlignmentSteps { get; init; } = 1000;
+    public long AlignmentSteps { get; init; } = 800;
 
-    public long ProjectorSteps { get; init; } = 100;
+    public long ProjectorSteps { get; init; } = 80;
 
-    public long InstructionSteps { get; init; } = 8000;
+    public long InstructionSteps { get; init; } = 6400;
 
     /// <summary>Of the phases that learn from patches, whose labels are dense.</summary>
     public int PicturesPerStep { get; init; } = 32;
