@@ -12,6 +12,9 @@ public sealed class DataDirectory : IDisposable
     private const int KeyBytes = 32;
     private static readonly TimeSpan GatePatience = TimeSpan.FromSeconds(10);
 
+    // Names without a process would pile up: the file goes with its owner, and after a kill with the next of the name.
+    private static readonly FileStreamOptions Lock = new() { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, Options = FileOptions.DeleteOnClose };
+
     private readonly FileStream _presence;
     private FileStream? _name;
 
@@ -76,12 +79,12 @@ public sealed class DataDirectory : IDisposable
     {
         try
         {
-            _name = new FileStream(System.IO.Path.Combine(Path, $"silo-{Uri.EscapeDataString(siloName)}.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _name = new FileStream(System.IO.Path.Combine(Path, $"silo-{Uri.EscapeDataString(siloName)}.lock"), Lock);
         }
         catch (IOException fault)
         {
             Dispose();
-            throw new ClusterStartException($"The silo name must be no other running process's; \"{siloName}\" is taken in \"{Path}\". Give another with --silo-name.", fault);
+            throw new ClusterStartException($"The silo name must be no other running process's; \"{siloName}\" cannot be had in \"{Path}\": {fault.Message} Give another with --silo-name.", fault);
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class SiloNameTests
         {
             Assert.Equal("rack 1/gpu", Name(first));
             var refused = Assert.Throws<ClusterStartException>(() => Build(data, "rack 1/gpu"));
-            Assert.Contains("\"rack 1/gpu\" is taken", refused.Message, StringComparison.Ordinal);
+            Assert.Contains("\"rack 1/gpu\" cannot be had", refused.Message, StringComparison.Ordinal);
         }
 
         await using var next = Build(data, "rack 1/gpu");

@@ -60,6 +60,23 @@ public sealed class StoreFaultTests
     }
 
     [Fact]
+    public async Task Begin_AfterAReservationWhoseReplyWasLost_AsksForTheSameLease()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        await front.Tenant(Key.Tenant).SetQuotaAsync(new Abstractions.Tenants.TenantQuota { ConcurrentTurns = 1 }, _deadline);
+        front.Faults.AfterChange = _ => StorageFault.Unavailable;
+        var request = TestFront.Ask("Unheard");
+
+        await Assert.ThrowsAsync<OrleansException>(() => front.Conversation(Key).BeginTurnAsync(request, _deadline));
+        front.Faults.AfterChange = _ => null;
+        await Assert.ThrowsAsync<OrleansException>(() => front.Conversation(Key).BeginTurnAsync(request, _deadline)); // The tenant finds itself behind its record.
+
+        Assert.True((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Begun);
+    }
+
+    [Fact]
     public async Task Follow_WhenTokensDoNotFit_IsInterruptedWithoutANumberAndGoesOnWhenThereIsRoom()
     {
         using var data = new DataFolder();

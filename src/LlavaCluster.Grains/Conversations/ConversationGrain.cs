@@ -15,6 +15,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<Guid, TurnPump> _pumps = [];
+    private readonly OpenReservations _reservations = new(surroundings.Clock);
     private readonly CancellationTokenSource _stop = new();
     private ConversationKey _key;
     private TurnJournal _journal = null!;
@@ -70,9 +71,10 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
             return BeginTurnResult.Refused(noModel);
         }
 
-        var at = surroundings.Clock.GetUtcNow();
+        var at = _reservations.Open(request.TurnId);
         var leaseId = LeaseIds.Of(_key, request.TurnId, at);
         var lease = await surroundings.Tenant(_key.Tenant).ReserveAsync(leaseId, request.WorstCaseTokens, cancellationToken);
+        _reservations.Close(request.TurnId);
         if (lease.Refused is { } refused)
         {
             return BeginTurnResult.Refused(refused);

@@ -13,6 +13,9 @@ internal sealed class StoreFaults
 
     public Func<TenantChange, StorageFault?> OfChange { get; set; } = _ => null;
 
+    /// <summary>Called with each change that is durable; a fault is told in its place, as when the reply to a commit is lost.</summary>
+    public Func<TenantChange, StorageFault?> AfterChange { get; set; } = _ => null;
+
     /// <summary>Called with each tenant whose record is read.</summary>
     public Action<TenantId> Read { get; set; } = _ => { };
 
@@ -56,5 +59,5 @@ internal sealed class FaultyTenantStore(SqliteTenantStore store, StoreFaults fau
     }
 
     public async Task<StorageFault?> WriteAsync(TenantId tenant, long version, TenantChange change, CancellationToken cancellationToken) =>
-        faults.OfChange(change) ?? await store.WriteAsync(tenant, version, change, cancellationToken);
+        faults.OfChange(change) ?? await store.WriteAsync(tenant, version, change, cancellationToken) ?? faults.AfterChange(change);
 }
