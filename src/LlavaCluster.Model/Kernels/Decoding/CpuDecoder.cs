@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
@@ -21,36 +20,29 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private const int Caller = 0;
 
     private readonly TextConfig _text;
-    private readonly KvCache _cache;
     private readonly KernelTeam _team;
     private readonly DecoderWeights _weights;
-    private readonly RotaryAngles _angles;
-    private readonly AttentionKernel<TElement, T> _attention;
     private readonly DecoderBuffers _buffers;
-    private readonly List<AttentionTask> _tasks = [];
-    private readonly KernelWork _norm, _project, _rotate, _attend, _output, _gate, _down, _head;
-    private readonly int _shared, _queryWidth, _keyWidth;
-    private readonly long _attentionScratch;
+    private readonly DecoderAttention<TElement, T> _attention;
+    private readonly KernelWork _norm, _project, _output, _gate, _down, _head;
+    private readonly int _queryWidth, _keyWidth;
 
     private PagedBatch _batch = null!;
     private DecoderLayerWeights _layer = null!;
     private nint _normWeight;
-    private int _layerIndex;
     private int _sampled;
     private float* _logits;
 
     /// <summary>As <see cref="PagedDecoder.For"/>, which checks that the network fits.</summary>
     public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat format)
     {
-        (_text, _cache, _team) = (network.Config.Text, cache, team);
-        (_shared, _queryWidth, _keyWidth) = (_text.Heads / _text.KvHeads, _text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
+        (_text, _team) = (network.Config.Text, team);
+        (_queryWidth, _keyWidth) = (_text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
         _weights = new DecoderWeights(network, format, team);
-        _angles = new RotaryAngles(_text);
-        _attention = new AttentionKernel<TElement, T>(_text.HeadDim, (nint)_keyWidth * AttentionKernel<TElement, T>.BlockSize);
-        _attentionScratch = AttentionKernel<TElement, T>.ScratchFloats(_text.MaxPositions) + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim);
-        var gateScratch = GateScratch(mostTokens, Part(_weights.Layers[0].Gate, 0).Count);
-        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, Math.Max(_text.Hidden, Math.Max(gateScratch, _attentionScratch)));
-        (_norm, _project, _rotate, _attend, _output, _gate, _down, _head) = (NormRows, Project, RotateRows, Attend, Output, Gate, Down, Head);
+        var scratch = Math.Max(GateScratch(mostTokens, Part(_weights.Layers[0].Gate, 0).Count), DecoderAttention<TElement, T>.ScratchFloats(_text));
+        _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, Math.Max(_text.Hidden, scratch));
+        _attention = new DecoderAttention<TElement, T>(_text, cache, team, _buffers);
+        (_norm, _project, _output, _gate, _down, _head) = (NormRows, Project, Output, Gate, Down, Head);
     }
 
     public long WeightBytes => _weights.Head.Bytes + _weights.Layers.Sum(layer => new[] { layer.Query, layer.Key, layer.Value, layer.Output, layer.Gate, layer.Up, layer.Down }.Sum(matrix => matrix.Bytes));
@@ -66,7 +58,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     public void Dispose()
     {
         _weights.Dispose();
-        _angles.Dispose();
+        _attention.Dispose();
         _buffers.Dispose();
     }
 
@@ -89,14 +81,13 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private void Forward(PagedBatch batch)
     {
         _batch = batch;
-        PlanAttention();
-        for (_layerIndex = 0; _layerIndex < _text.Layers; _layerIndex++)
+        _attention.Plan(batch);
+        for (var layer = 0; layer < _text.Layers; layer++)
         {
-            _layer = _weights.Layers[_layerIndex];
+            _layer = _weights.Layers[layer];
             Norm(_layer.AttentionNorm, batch.Tokens);
             _team.Run(Chunks(_layer.Query) + (2 * Chunks(_layer.Key)), _project);
-            _team.Run(RowChunks(batch.Tokens), _rotate);
-            _team.Run(_tasks.Count, _attend);
+            _attention.Run(layer, _layer.Output.Kernel);
             _team.Run(Chunks(_layer.Output), _output);
             Norm(_layer.MlpNorm, batch.Tokens);
             _team.Run(Chunks(_layer.Gate), _gate);
@@ -157,67 +148,6 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         }
     }
 
-    private void RotateRows(int chunk, int thread)
-    {
-        var slots = CollectionsMarshal.AsSpan(_batch.Slots);
-        var positions = CollectionsMarshal.AsSpan(_batch.Positions);
-        var keys = (T*)_cache.KeyAddress(_layerIndex);
-        var values = (T*)_cache.ValueAddress(_layerIndex);
-        for (var row = chunk * RowsPerChunk; row < Math.Min(Tokens, (chunk + 1) * RowsPerChunk); row++)
-        {
-            RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
-            var key = _buffers.Keys + ((nint)row * _keyWidth);
-            RotateHeads(key, _text.KvHeads, positions[row]);
-            for (var head = 0; head < _text.KvHeads; head++)
-            {
-                _attention.Write(key + (head * _text.HeadDim), _buffers.Values + ((nint)row * _keyWidth) + (head * _text.HeadDim), keys + HeadAt(head), values + HeadAt(head), slots[row]);
-            }
-        }
-    }
-
-    private void RotateHeads(float* heads, int count, long position)
-    {
-        for (var head = 0; head < count; head++)
-        {
-            RowKernels.Rotate(heads + (head * _text.HeadDim), _angles.Cosines(position), _angles.Sines(position), _text.HeadDim);
-        }
-    }
-
-    private void Attend(int chunk, int thread)
-    {
-        var task = _tasks[chunk];
-        var span = _batch.Spans[task.Span];
-        var blocks = CollectionsMarshal.AsSpan(_batch.Blocks).Slice(span.FirstBlock, span.Blocks);
-        var keys = (T*)_cache.KeyAddress(_layerIndex) + HeadAt(task.KeyHead);
-        var values = (T*)_cache.ValueAddress(_layerIndex) + HeadAt(task.KeyHead);
-        var attended = _buffers.Scratch(thread, _attentionScratch);
-        var scratch = attended + (AttentionKernel<TElement, T>.MostQueries * _text.HeadDim);
-        Span<nint> queries = stackalloc nint[AttentionKernel<TElement, T>.MostQueries];
-        Span<int> contexts = stackalloc int[AttentionKernel<TElement, T>.MostQueries];
-        for (var first = 0; first < task.Rows * _shared; first += queries.Length)
-        {
-            var count = Math.Min(queries.Length, (task.Rows * _shared) - first);
-            for (var i = 0; i < count; i++)
-            {
-                var row = task.FirstRow + ((first + i) / _shared);
-                queries[i] = (nint)(_buffers.Queries + ((nint)row * _queryWidth) + HeadOf(task, first + i));
-                contexts[i] = span.Context - span.Count + (row - span.Row) + 1;
-            }
-
-            _attention.Attend(queries[..count], contexts[..count], keys, values, blocks, scratch, attended);
-            for (var i = 0; i < count; i++)
-            {
-                var row = task.FirstRow + ((first + i) / _shared);
-                _layer.Output.Kernel.Store(attended + (i * _text.HeadDim), _buffers.Attended + ((nint)row * _layer.Output.Kernel.RowBytes), HeadOf(task, first + i), _text.HeadDim);
-            }
-        }
-    }
-
-    // The first dimension, among all heads', of a task's query.
-    private int HeadOf(AttentionTask task, int query) => ((task.KeyHead * _shared) + (query % _shared)) * _text.HeadDim;
-
-    private nint HeadAt(int head) => (nint)head * _text.HeadDim * AttentionKernel<TElement, T>.BlockSize;
-
     private void Output(int chunk, int thread) => Multiply(_layer.Output, chunk, _buffers.Attended, _buffers.Hidden, _text.Hidden, add: true);
 
     private void Gate(int chunk, int thread)
@@ -263,22 +193,4 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private static long GateScratch(int tokens, int outputs) => 2L * tokens * outputs; // gate and up
 
     private static int RowChunks(int rows) => (rows + RowsPerChunk - 1) / RowsPerChunk;
-
-    private void PlanAttention()
-    {
-        _tasks.Clear();
-        for (var span = 0; span < _batch.Spans.Count; span++)
-        {
-            var (row, count) = (_batch.Spans[span].Row, _batch.Spans[span].Count);
-            for (var first = 0; first < count; first += RowsPerChunk)
-            {
-                for (var head = 0; head < _text.KvHeads; head++)
-                {
-                    _tasks.Add(new AttentionTask(span, row + first, Math.Min(RowsPerChunk, count - first), head));
-                }
-            }
-        }
-    }
-
-    private readonly record struct AttentionTask(int Span, int FirstRow, int Rows, int KeyHead);
 }

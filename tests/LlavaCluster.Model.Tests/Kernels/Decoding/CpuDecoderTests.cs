@@ -141,6 +141,14 @@ public abstract class CpuDecoderTests : IDisposable
     }
 
     [Fact]
+    public void Decode_BeyondTheModelsPositions_IsRefused()
+    {
+        Add(Ids(9, 1), Config.Text.MaxPositions, Blocks(0));
+
+        Assert.Throws<ArgumentOutOfRangeException>(Decode);
+    }
+
+    [Fact]
     public void Decode_WithoutSampledRows_WritesNoLogits()
     {
         Add(Ids(8, 4), 0, Blocks(0));
