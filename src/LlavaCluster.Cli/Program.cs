@@ -8,11 +8,11 @@ var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and eva
     ServeCommand.Create(terminal),
     ChatCommand.Create(terminal),
     TenantsCommand.Create(terminal),
-    ModelsCommand.Create(),
+    ModelsCommand.Create(terminal),
     TrainCommand.Create(),
     DataCommand.Create(),
     EvalCommand.Create(),
-    BenchCommand.Create(),
+    BenchCommand.Create(terminal),
 };
 
 // The library's own handler of signals ends the process two seconds after the first.

@@ -14,6 +14,9 @@ namespace LlavaCluster.Cli.Benchmarks;
 /// </summary>
 internal sealed class DeviceBenchmark : IDisposable
 {
+    /// <summary>Positions that decoding needs beyond the context, which is rounded up to whole blocks.</summary>
+    public const int Spare = BlockSize + DecodeSteps;
+
     private const int BlockSize = 16;
     private const int DecodeSteps = 8;
     private const int MatrixSide = 2048;

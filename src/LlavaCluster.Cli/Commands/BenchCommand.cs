@@ -22,9 +22,9 @@ internal static class BenchCommand
     private static readonly Option<int> Rounds = new("--rounds") { DefaultValueFactory = _ => 5, Description = "Repetitions; medians are printed." };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
 
-    public static Command Create() => new("bench", "Measure.") { Device() };
+    public static Command Create(Terminal terminal) => new("bench", "Measure.") { Device(terminal), BenchServeCommand.Create(terminal) };
 
-    private static Command Device()
+    private static Command Device(Terminal terminal)
     {
         Weights.AcceptOnlyFromAmong([.. WeightNames.All]);
         var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, Batches, Context, Prompt, Rounds, Threads };
@@ -34,7 +34,7 @@ internal static class BenchCommand
         }
 
         Batches.Validators.Add(result => Array.ForEach(result.GetValueOrDefault<int[]>() ?? [], batch => Positive(result, Batches.Name, batch)));
-        command.SetAction(Run);
+        command.SetAction(parsed => Run(parsed, terminal));
         return command;
     }
 
@@ -46,7 +46,7 @@ internal static class BenchCommand
         }
     }
 
-    private static int Run(ParseResult parsed)
+    private static int Run(ParseResult parsed, Terminal terminal)
     {
         try
         {
@@ -58,31 +58,29 @@ internal static class BenchCommand
                 Threads = parsed.GetValue(Threads), Weights = weights, Batches = parsed.GetRequiredValue(Batches), Context = parsed.GetValue(Context), Prompt = parsed.GetValue(Prompt), Rounds = parsed.GetValue(Rounds),
             };
             var most = model.Config.Text.MaxPositions;
-            if (options.Context + 16 > most || options.Prompt > most)
+            if (options.Context > most - DeviceBenchmark.Spare || options.Prompt > most)
             {
-                AnsiConsole.MarkupLineInterpolated($"[red]--context must be <= {most - 16} and --prompt <= {most} for this model; were {options.Context} and {options.Prompt}.[/]");
-                return 1;
+                return terminal.Fail($"--context must be <= {most - DeviceBenchmark.Spare} and --prompt <= {most} for this model; were {options.Context} and {options.Prompt}.");
             }
 
             using var benchmark = new DeviceBenchmark(model.Network, options, TimeProvider.System);
-            Print(parsed.GetRequiredValue(Model), model, options, benchmark);
+            Print(terminal, parsed.GetRequiredValue(Model), model, options, benchmark);
             return 0;
         }
         catch (Exception exception) when (exception is CheckpointException or NotSupportedException or IOException or UnauthorizedAccessException)
         {
-            AnsiConsole.MarkupLineInterpolated($"[red]{exception.Message}[/]");
-            return 1;
+            return terminal.Fail(exception.Message);
         }
     }
 
-    private static void Print(string folder, LlavaModel model, DeviceBenchmarkOptions options, DeviceBenchmark benchmark)
+    private static void Print(Terminal terminal, string folder, LlavaModel model, DeviceBenchmarkOptions options, DeviceBenchmark benchmark)
     {
         var network = model.Network;
         Line($"{folder}: {network.parameters().Sum(parameter => parameter.numel()) / 1e6:0} M parameters, {options.Weights?.ToString() ?? network.Dtype.ToString()}, {benchmark.WeightBytes / 1e9:0.000} GB of weights a step");
         Line($"{RuntimeInformation.OSArchitecture}, {options.Threads} threads, medians of {options.Rounds}");
-        Line("");
-        Line("| what | figure | of the ceiling |");
-        Line("|---|---|---|");
+        Line($"");
+        Line($"| what | figure | of the ceiling |");
+        Line($"|---|---|---|");
         foreach (var figure in benchmark.Decode())
         {
             Line($"| decode, {figure.Batch} at once, context {options.Context} | {figure.TokensPerSecond:0.0} tokens/s | {figure.Share:0.00} of {figure.Bandwidth / 1e9:0.0} GB/s |");
@@ -92,9 +90,7 @@ internal static class BenchCommand
         Line($"| prefill, {options.Prompt} tokens | {prefill:0} tokens/s | |");
         Line($"| encode one picture | {benchmark.Encode() * 1e3:0.0} ms | |");
         Line($"| libtorch's product of 2048 x 2048 in {network.Dtype} | {product / 1e9:0} GFLOP/s | |");
+
+        void Line(FormattableString text) => terminal.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
     }
-
-    private static void Line(FormattableString text) => Line(text.ToString(CultureInfo.InvariantCulture));
-
-    private static void Line(string text) => AnsiConsole.WriteLine(text);
 }

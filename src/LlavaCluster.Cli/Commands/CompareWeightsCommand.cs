@@ -13,7 +13,7 @@ namespace LlavaCluster.Cli.Commands;
 /// <summary><c>llava models weights</c>: what 8 and 4 bits a weight cost in quality.</summary>
 internal static class CompareWeightsCommand
 {
-    public static Command Create()
+    public static Command Create(Terminal terminal)
     {
         var folder = new Argument<string>("folder") { Description = "The model folder." };
         var text = new Option<string>("--text") { Required = true, Description = "A text file of the kind the model is to read." };
@@ -26,40 +26,44 @@ internal static class CompareWeightsCommand
         reference.AcceptOnlyFromAmong(known);
         var command = new Command("weights", "Compare weight formats: perplexity, agreement and divergence over a text.") { folder, text, formats, reference, most, threads };
         command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(folder), parsed.GetRequiredValue(text), parsed.GetRequiredValue(reference), parsed.GetRequiredValue(formats), parsed.GetRequiredValue(most), Math.Max(1, parsed.GetValue(threads))));
+            terminal, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(text), parsed.GetRequiredValue(reference), parsed.GetRequiredValue(formats), parsed.GetRequiredValue(most), Math.Max(1, parsed.GetValue(threads))));
         return command;
     }
 
-    private static int Run(string folder, string text, string reference, string[] formats, int most, int threads)
+    private static int Run(Terminal terminal, string folder, string text, string reference, string[] formats, int most, int threads)
     {
         try
         {
             torch.set_num_threads(threads);
-            var ids = TextCodec.Load(folder, LlavaConfigReader.Read(folder)).Tokenizer.EncodeToIds(File.ReadAllText(text));
+            var config = LlavaConfigReader.Read(folder);
+            if (config.Text.MaxPositions < WeightComparison.Window)
+            {
+                return terminal.Fail($"The model must have at least {WeightComparison.Window} positions; has {config.Text.MaxPositions}.");
+            }
+
+            var ids = TextCodec.Load(folder, config).Tokenizer.EncodeToIds(File.ReadAllText(text));
             if (Math.Min(ids.Count, most) < WeightComparison.Window)
             {
-                AnsiConsole.MarkupLineInterpolated($"[red]--text and --tokens must give at least {WeightComparison.Window} tokens; were {ids.Count} and {most}.[/]");
-                return 1;
+                return terminal.Fail($"--text and --tokens must give at least {WeightComparison.Window} tokens; were {ids.Count} and {most}.");
             }
 
             using var comparison = new WeightComparison(folder, WeightNames.Parse(reference)!.Value, formats.Distinct().Select(name => WeightNames.Parse(name)!.Value), threads);
-            Print(comparison.Run([.. ids.Take(most)]));
+            Print(terminal, comparison.Run([.. ids.Take(most)]));
             return 0;
         }
         catch (Exception exception) when (exception is CheckpointException or NotSupportedException or IOException or UnauthorizedAccessException)
         {
-            AnsiConsole.MarkupLineInterpolated($"[red]{exception.Message}[/]");
-            return 1;
+            return terminal.Fail(exception.Message);
         }
     }
 
-    private static void Print(IReadOnlyList<WeightFigures> rows)
+    private static void Print(Terminal terminal, IReadOnlyList<WeightFigures> rows)
     {
-        AnsiConsole.WriteLine("| weights | MB a step | tokens | perplexity | same next token | divergence, nats |");
-        AnsiConsole.WriteLine("|---|---|---|---|---|---|");
+        terminal.Out.WriteLine("| weights | MB a step | tokens | perplexity | same next token | divergence, nats |");
+        terminal.Out.WriteLine("|---|---|---|---|---|---|");
         foreach (var row in rows)
         {
-            AnsiConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Format} | {row.Bytes / 1e6:0.0} | {row.Tokens} | {row.Perplexity:0.000} | {row.Agreement:0.0000} | {row.Divergence:0.00000} |"));
+            terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Format} | {row.Bytes / 1e6:0.0} | {row.Tokens} | {row.Perplexity:0.000} | {row.Agreement:0.0000} | {row.Divergence:0.00000} |"));
         }
     }
 }

@@ -7,30 +7,22 @@ namespace LlavaCluster.Cli.Commands;
 /// <summary>What every command that talks to a server shares: where it is, the key, and how its failures are shown.</summary>
 internal sealed class ServerCalls(Terminal terminal)
 {
-    private readonly Option<string> _url = new("--url")
-    {
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("LLAVA_URL") ?? "http://127.0.0.1:8080",
-        Description = "The server; default: LLAVA_URL, or this machine's.",
-    };
-
-    private readonly Option<string?> _key = new("--api-key") { Description = "Default: LLAVA_API_KEY, which other users of the machine cannot see in its process list." };
+    private readonly ServerAddress _server = new();
 
     public void Bind(Command command, Func<ParseResult, LlavaConnection, CancellationToken, Task> action)
     {
-        command.Add(_url);
-        command.Add(_key);
+        _server.AddTo(command);
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, action, cancellationToken));
     }
 
     private async Task<int> RunAsync(ParseResult parsed, Func<ParseResult, LlavaConnection, CancellationToken, Task> action, CancellationToken cancellationToken)
     {
-        var url = parsed.GetRequiredValue(_url);
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+        if (!_server.TryGet(parsed, out var address, out var refusal))
         {
-            return terminal.Fail($"--url must be an http or https URL; was \"{url}\".");
+            return terminal.Fail(refusal);
         }
 
-        using var connection = new LlavaConnection(address, parsed.GetValue(_key) ?? Environment.GetEnvironmentVariable("LLAVA_API_KEY"));
+        using var connection = new LlavaConnection(address, _server.Key(parsed));
         try
         {
             await action(parsed, connection, cancellationToken);

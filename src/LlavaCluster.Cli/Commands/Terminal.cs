@@ -16,6 +16,11 @@ internal sealed record Terminal(IAnsiConsole Out, IAnsiConsole Error, TextReader
             errors.Profile.Width = NoWrapping;
         }
 
+        if (Console.IsOutputRedirected)
+        {
+            AnsiConsole.Console.Profile.Width = NoWrapping; // whoever reads a table from a pipe or a file wants its rows whole
+        }
+
         return new Terminal(AnsiConsole.Console, errors, Console.In, !Console.IsInputRedirected && !Console.IsOutputRedirected);
     }
 

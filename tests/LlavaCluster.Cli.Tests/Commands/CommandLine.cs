@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace LlavaCluster.Cli.Tests.Commands;
 
-/// <summary>The commands that talk to a server, with their output caught.</summary>
+/// <summary>Commands that speak through a terminal, with their output caught.</summary>
 internal static class CommandLine
 {
     public static Task<(int Code, string Printed, string Errors)> RunAsync(string[] arguments, CancellationToken cancellationToken) =>
@@ -14,13 +14,17 @@ internal static class CommandLine
     {
         using var output = new StringWriter();
         using var errors = new StringWriter();
-        var terminal = new Terminal(Console(output), Console(errors), typed, interactive);
-        var root = new RootCommand { ChatCommand.Create(terminal), TenantsCommand.Create(terminal), ServeCommand.Create(terminal) };
-        var code = await root.Parse(arguments).InvokeAsync(cancellationToken: cancellationToken);
+        var code = await Root(new Terminal(Console(output), Console(errors), typed, interactive)).Parse(arguments).InvokeAsync(cancellationToken: cancellationToken);
         return (code, output.ToString(), errors.ToString());
     }
 
-    private static IAnsiConsole Console(StringWriter writer)
+    /// <summary>What a command makes of its arguments, without running.</summary>
+    public static ParseResult Parse(params string[] arguments) => Root(new Terminal(Console(TextWriter.Null), Console(TextWriter.Null), TextReader.Null, Interactive: false)).Parse(arguments);
+
+    private static RootCommand Root(Terminal terminal) =>
+        new() { ChatCommand.Create(terminal), TenantsCommand.Create(terminal), ServeCommand.Create(terminal), ModelsCommand.Create(terminal), BenchCommand.Create(terminal) };
+
+    private static IAnsiConsole Console(TextWriter writer)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer), Ansi = AnsiSupport.No, Interactive = InteractionSupport.No });
         console.Profile.Width = 1000;

@@ -1,0 +1,130 @@
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LlavaCluster.Cli.Benchmarks.Load;
+
+/// <summary>Asks any server that speaks OpenAI's chat completions and notes when what arrives. Thread-safe; the connection stays the caller's.</summary>
+/// <param name="http">Its base address is the server's root, with a slash at the end; it has no timeout of its own.</param>
+/// <param name="began">Timestamp from which times count.</param>
+internal sealed class LoadClient(HttpClient http, string model, LoadOptions options, TimeProvider time, long began)
+{
+    private const string Done = "[DONE]";
+    private const int MessageLength = 300;
+
+    /// <summary>The model that a server names first.</summary>
+    /// <exception cref="InvalidDataException">It names none.</exception>
+    public static async Task<string> FirstModelAsync(HttpClient http, CancellationToken cancellationToken)
+    {
+        var list = await http.GetFromJsonAsync<JsonNode>("v1/models", cancellationToken);
+        return list?["data"]?[0]?["id"]?.GetValue<string>() ?? throw new InvalidDataException($"{http.BaseAddress}v1/models names no model; give one with --model.");
+    }
+
+    /// <summary>One answer, or why there was none; throws only when cancelled.</summary>
+    public async Task<LoadRequest> AskAsync(int turn, JsonArray messages, CancellationToken cancellationToken)
+    {
+        var answer = new Answer();
+        var body = Encoding.UTF8.GetBytes(Body(messages));
+        var sent = Elapsed;
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        late.CancelAfter(options.Timeout);
+        try
+        {
+            await ReadAsync(answer, body, late.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            answer.Error = $"no whole answer within {options.Timeout.TotalSeconds:0} s";
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException or JsonException)
+        {
+            answer.Error = exception.Message;
+        }
+
+        return new LoadRequest
+        {
+            Turn = turn, Began = sent, Ended = Elapsed, Pieces = answer.Pieces, Text = answer.Text.ToString(), Tokens = answer.Tokens ?? answer.Pieces.Count,
+            PromptTokens = answer.PromptTokens, CachedTokens = answer.CachedTokens, Error = answer.Error ?? (answer.Pieces.Count == 0 ? "no text" : null),
+        };
+    }
+
+    private TimeSpan Elapsed => time.GetElapsedTime(began);
+
+    private string Body(JsonArray messages) => new JsonObject
+    {
+        ["model"] = model, ["messages"] = messages.DeepClone(), ["max_tokens"] = options.MaxTokens, ["temperature"] = 0, ["stream"] = true,
+        ["stream_options"] = new JsonObject { ["include_usage"] = true },
+        ["ignore_eos"] = true, // ours, llama.cpp's and vLLM's: answers of one length can be compared
+    }.ToJsonString();
+
+    private async Task ReadAsync(Answer answer, byte[] body, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1/chat/completions") { Content = new ByteArrayContent(body) };
+        request.Content.Headers.ContentType = new("application/json");
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (!response.IsSuccessStatusCode)
+        {
+            var text = await response.Content.ReadAsStringAsync(cancellationToken);
+            answer.Error = $"HTTP {(int)response.StatusCode}: {Short(text)}";
+            return;
+        }
+
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellationToken))
+        {
+            if (item.Data == Done)
+            {
+                return;
+            }
+
+            Note(answer, item.Data);
+        }
+
+        answer.Error ??= "the stream ended before [DONE]";
+    }
+
+    private void Note(Answer answer, string data)
+    {
+        using var json = JsonDocument.Parse(data);
+        var root = json.RootElement;
+        if (root.TryGetProperty("error", out var error))
+        {
+            answer.Error = Short(error.GetRawText());
+        }
+
+        if (root.TryGetProperty("choices", out var choices) && choices.GetArrayLength() > 0 && choices[0].TryGetProperty("delta", out var delta)
+            && delta.TryGetProperty("content", out var content) && content.GetString() is { Length: > 0 } text)
+        {
+            answer.Pieces.Add(Elapsed);
+            answer.Text.Append(text);
+        }
+
+        if (root.TryGetProperty("usage", out var usage) && usage.ValueKind == JsonValueKind.Object)
+        {
+            answer.Tokens = Count(usage, "completion_tokens");
+            answer.PromptTokens = Count(usage, "prompt_tokens");
+            answer.CachedTokens = usage.TryGetProperty("prompt_tokens_details", out var details) && details.ValueKind == JsonValueKind.Object ? Count(details, "cached_tokens") : null;
+        }
+    }
+
+    private static int? Count(JsonElement element, string name) => element.TryGetProperty(name, out var value) && value.TryGetInt32(out var count) ? count : null;
+
+    private static string Short(string text) => text.Length > MessageLength ? text[..MessageLength] : text;
+
+    private sealed class Answer
+    {
+        public List<TimeSpan> Pieces { get; } = [];
+
+        public StringBuilder Text { get; } = new();
+
+        public int? Tokens { get; set; }
+
+        public int? PromptTokens { get; set; }
+
+        public int? CachedTokens { get; set; }
+
+        public string? Error { get; set; }
+    }
+}

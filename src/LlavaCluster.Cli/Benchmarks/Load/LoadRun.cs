@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+
+namespace LlavaCluster.Cli.Benchmarks.Load;
+
+/// <summary>Chats of one level: what they ask depends on the options and on the chats' numbers alone.</summary>
+internal sealed class LoadRun(HttpClient http, string model, LoadOptions options, LoadPictures pictures, TimeProvider time)
+{
+    private static readonly string[] Words =
+        "which small thing stands near that large one and what does it look like from here when light falls on its other side would you say they belong together or not name every colour shape place count them twice then compare".Split(' ');
+
+    /// <summary>Every request that was sent, failed ones too.</summary>
+    public async Task<IReadOnlyList<LoadRequest>> RunAsync(LoadLevel level, CancellationToken cancellationToken)
+    {
+        var requests = new ConcurrentQueue<LoadRequest>();
+        var client = new LoadClient(http, model, options, time, time.GetTimestamp());
+        switch (level)
+        {
+            case LoadLevel.Closed closed:
+                var limits = new ParallelOptions { MaxDegreeOfParallelism = closed.Chats, CancellationToken = cancellationToken };
+                await Parallel.ForEachAsync(Enumerable.Range(0, options.Chats), limits, async (chat, cancelled) => await ChatAsync(chat, cancelled));
+                break;
+            case LoadLevel.Poisson poisson:
+                await BeginAtRateAsync(poisson.Rate);
+                break;
+        }
+
+        return [.. requests];
+
+        async Task BeginAtRateAsync(double rate)
+        {
+            var random = new Random(options.Seed);
+            var chats = new List<Task>();
+            for (var chat = 0; chat < options.Chats; chat++)
+            {
+                chats.Add(ChatAsync(chat, cancellationToken));
+                var pause = -Math.Log(1 - random.NextDouble()) / rate; // between arrivals of a Poisson process: exponential
+                await Task.Delay(TimeSpan.FromSeconds(pause), time, cancellationToken);
+            }
+
+            await Task.WhenAll(chats);
+        }
+
+        // A chat whose answer failed ends there: nobody goes on from an answer he has not got.
+        async Task ChatAsync(int chat, CancellationToken cancelled)
+        {
+            var random = new Random(HashCode.Combine(options.Seed, options.FirstChat + chat));
+            var messages = new JsonArray();
+            for (var turn = 0; turn < options.Turns; turn++)
+            {
+                messages.Add(Question(random, turn == 0 ? Picture(options.FirstChat + chat) : null));
+                var request = await client.AskAsync(turn, messages, cancelled);
+                requests.Enqueue(request);
+                if (request.Error is not null)
+                {
+                    return;
+                }
+
+                messages.Add(new JsonObject { ["role"] = "assistant", ["content"] = request.Text });
+            }
+        }
+    }
+
+    private string? Picture(int chat) => options.Pictures switch
+    {
+        PictureChoice.Own => pictures[chat],
+        PictureChoice.Same => pictures[0],
+        _ => null,
+    };
+
+    private JsonObject Question(Random random, string? picture)
+    {
+        var text = string.Join(' ', Enumerable.Range(0, options.Words).Select(_ => Words[random.Next(Words.Length)])) + "?";
+        var content = new JsonArray();
+        if (picture is not null)
+        {
+            content.Add(new JsonObject { ["type"] = "image_url", ["image_url"] = new JsonObject { ["url"] = picture } });
+        }
+
+        content.Add(new JsonObject { ["type"] = "text", ["text"] = text });
+        return new JsonObject { ["role"] = "user", ["content"] = content };
+    }
+}
