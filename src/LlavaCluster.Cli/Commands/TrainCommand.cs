@@ -26,7 +26,7 @@ internal static class TrainCommand
                 result.AddError($"--scale must be greater than 0 and at most 100; was {result.Tokens[0].Value}.");
             }
         });
-        var from = new Option<string?>("--from") { Description = "A model of the preset to go on from: only the last phase runs, with the weights of the other phases as they are there." };
+        var from = new Option<string?>("--from") { Description = "A model of the preset to go on from: only the last two phases run (alignment and instruction), with the weights of the others as they are there." };
         var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale, from };
         command.SetAction(async (parsed, cancellationToken) =>
         {

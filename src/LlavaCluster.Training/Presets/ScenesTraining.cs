@@ -19,15 +19,16 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
 /// <param name="replicas">Threads that compute.</param>
-/// <param name="from">A model folder of this preset whose weights the last phase starts from, in place of all phases before it; null to train from nothing.</param>
+/// <param name="from">A model folder of this preset whose weights the last two phases (alignment, instruction) start from, in place of all phases before them; null to train from nothing.</param>
 public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, string? from = null)
 {
     private const int CorpusScenes = 3000;
     private const string Nothing = "nothing"; // what the teacher says of an empty place
 
-    private readonly SceneRenderer _renderer = new(artwork);
+    // Questions about where things are need several that are alone of their class, so the scenes of an examination hold few of them.
+    private readonly SceneRenderer _renderer = new(artwork, new SceneOptions { Repeats = 0.3f });
     private readonly RuleTeacher _teacher = new(artwork.Classes);
-    private readonly bool _autocast = Autocast.IsSupported;
+    private readonly bool _autocast = Autocast.IsFaster;
 
     /// <param name="folder">Where the model is written at every checkpoint of the last phase, so that it can be tried while it learns, and at its end.</param>
     /// <returns>Whether the run is complete.</returns>
@@ -42,15 +43,18 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         IWeightSource rest = start is null ? new WeightInitializer(config, recipe.Seed, CPU) : new CheckpointCopies(start);
         if (start is not null)
         {
-            return LearnTokens(recipe.Instruction, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
+            return Align([], Any) && LearnTokens(recipe.Instruction, [recipe.Alignment], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
         }
 
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
             && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), Any, IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
-            && Learn(recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Words(samples), _autocast), None, IsProjector)
+            && Align([recipe.Projector, recipe.Language, recipe.Encoder], None)
             && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, IsTaught, Export)
             && Exported();
+
+        bool Align(PhaseOptions[] after, Func<string, bool> isFresh) =>
+            Learn(recipe.Alignment, after, (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Words(samples), _autocast), isFresh, IsProjector);
 
         bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> isFresh, Func<string, bool> trains, Action? saved = null) =>
             Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), isFresh, trains, saved);
@@ -91,7 +95,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private PatchWords Words(SceneSamples samples) => new(
         [samples.Words(Nothing), .. artwork.Classes.Items.Select(item => samples.Words(item.Name))],
-        samples.Words("left"), samples.Words("right"), samples.Words("top"), samples.Words("bottom"), samples.Words("smallest"), samples.Words("largest"), samples.Words("object"));
+        samples.Words("left"), samples.Words("right"), samples.Words("top"), samples.Words("bottom"), samples.Words("center"), samples.Words("smallest"), samples.Words("largest"), samples.Words("object"), samples.Words("picture"));
 
     private string File(PhaseOptions phase) => Path.Combine(work, phase.Name + ".safetensors");
 

@@ -14,12 +14,13 @@ public sealed class RuleTeacher
     // Turns of a conversation, by kind: the harder, the more often.
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
     [
-        (SceneQuestionKind.Presence, 0.07f),
-        (SceneQuestionKind.Naming, 0.14f),
-        (SceneQuestionKind.Counting, 0.2f),
-        (SceneQuestionKind.Relation, 0.3f),
-        (SceneQuestionKind.Location, 0.25f),
-        (SceneQuestionKind.Contents, 0.04f),
+        (SceneQuestionKind.Presence, 0.05f),
+        (SceneQuestionKind.Naming, 0.09f),
+        (SceneQuestionKind.Counting, 0.12f),
+        (SceneQuestionKind.Relation, 0.28f),
+        (SceneQuestionKind.Location, 0.1f),
+        (SceneQuestionKind.Locations, 0.33f),
+        (SceneQuestionKind.Contents, 0.03f),
     ];
 
     private static readonly float[] TurnKindWeights = [.. TurnWeights.Select(entry => entry.Weight)];
@@ -60,6 +61,7 @@ public sealed class RuleTeacher
     {
         var turns = new List<SceneQuestion>();
         var wanted = 2 + random.Next(4);
+        var weights = TurnKindWeights.ToArray();
         for (var tries = 0; turns.Count < wanted && tries < wanted * TriesPerTurn; tries++)
         {
             if (turns.Count > 0 && random.Chance(FollowUpShare) && RelationQuestions.TryFollowUp(view, turns[^1], random) is { } followUp)
@@ -68,8 +70,13 @@ public sealed class RuleTeacher
                 continue;
             }
 
-            var kind = TurnWeights[random.PickWeighted(TurnKindWeights)].Kind;
-            if (TryAsk(view, kind, random) is { } question && turns.TrueForAll(turn => turn.Text != question.Text))
+            var drawn = random.PickWeighted(weights);
+            var question = TryAsk(view, TurnWeights[drawn].Kind, random);
+            if (question is null)
+            {
+                weights[drawn] = 0; // nothing of that kind to ask here; presence always has something
+            }
+            else if (turns.TrueForAll(turn => turn.Text != question.Text))
             {
                 turns.Add(question);
             }
@@ -85,6 +92,7 @@ public sealed class RuleTeacher
         SceneQuestionKind.Counting => CountingQuestions.TryAsk(view, random),
         SceneQuestionKind.Relation => RelationQuestions.TryAsk(view, random),
         SceneQuestionKind.Location => LocationQuestions.TryAsk(view, random),
+        SceneQuestionKind.Locations => LocationQuestions.TryAskSeveral(view, random),
         SceneQuestionKind.Contents => DescriptionQuestions.AskContents(view, random),
         SceneQuestionKind.Description => DescriptionQuestions.Ask(view, random),
         SceneQuestionKind.Reasoning => ReasoningQuestions.TryAsk(view, random),

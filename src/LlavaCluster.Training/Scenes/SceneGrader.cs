@@ -8,6 +8,8 @@ namespace LlavaCluster.Training.Scenes;
 /// </summary>
 public sealed class SceneGrader
 {
+    private static readonly string[] ClauseEnds = [",", ".", ";", " and "];
+
     private readonly SceneNames _names;
 
     public SceneGrader(SceneClasses? classes = null) => _names = new SceneNames(classes ?? SceneClasses.Default);
@@ -25,6 +27,7 @@ public sealed class SceneGrader
             SceneQuestionKind.Naming => Plain(text.Categories.SetEquals(question.Expected)),
             SceneQuestionKind.Relation => Plain(SaysRelation(question, text)),
             SceneQuestionKind.Location => Plain(SaysPlace(text, question.Expected[0])),
+            SceneQuestionKind.Locations => Plain(SaysPlaces(question, answer)),
             SceneQuestionKind.Reasoning => Plain(SaysSet(question, text)),
             _ => throw new ArgumentOutOfRangeException(nameof(question), question.Kind, $"kind must be a question kind; was {question.Kind}."),
         };
@@ -103,6 +106,15 @@ public sealed class SceneGrader
 
     private bool SaysPlace(SceneText text, string expected) =>
         Place(text) is { } place && place == Place(new SceneText(_names, expected));
+
+    /// <summary>Every thing that was asked for with its place, each in a clause of its own and in any order, and nothing else.</summary>
+    private bool SaysPlaces(SceneQuestion question, string answer)
+    {
+        var said = answer.Split(ClauseEnds, StringSplitOptions.None).Select(clause => new SceneText(_names, clause)).Where(clause => clause.Mentions.Count > 0).ToList();
+        var asked = new SceneText(_names, question.Text).Mentions.Select(mention => mention.Category);
+        return said.Count == question.Expected.Count && asked.Zip(question.Expected).All(pair =>
+            said.Where(clause => clause.Categories.SetEquals([pair.First])).ToList() is [var clause] && SaysPlace(clause, pair.Second));
+    }
 
     /// <summary>The ninth the text speaks of; null when it speaks of none or contradicts itself.</summary>
     private static ScenePlace? Place(SceneText text)

@@ -18,6 +18,9 @@ public sealed class SceneOptions
     /// <summary>Share of the smaller box that another box may cover; default 0.12.</summary>
     public float LargestOverlap { get; set; } = 0.12f;
 
+    /// <summary>Share of the scenes with several objects in which one class comes two to four times; default 0.55. The others show as many classes as objects.</summary>
+    public float Repeats { get; set; } = 0.55f;
+
     /// <summary>Whether colours, blur and noise vary; off in tests that compare pixels. Default true.</summary>
     public bool Jitter { get; set; } = true;
 
@@ -36,6 +39,11 @@ public sealed class SceneOptions
         if (!(LargestTurn is >= 0 and <= 45))
         {
             throw new ArgumentException($"LargestTurn must be between 0 and 45 degrees; was {LargestTurn}.");
+        }
+
+        if (!(Repeats is >= 0 and <= 1))
+        {
+            throw new ArgumentException($"Repeats must be between 0 and 1; was {Repeats}.");
         }
 
         if (!(LargestOverlap is >= 0 and <= 0.3f))

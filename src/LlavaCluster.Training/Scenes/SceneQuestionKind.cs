@@ -26,4 +26,7 @@ public enum SceneQuestionKind
 
     /// <summary>Which of these can fly? Expected: the categories that can, or "nothing".</summary>
     Reasoning,
+
+    /// <summary>Where are X and Y? Expected: the name of each one's <see cref="ScenePlace"/>, in the order asked.</summary>
+    Locations,
 }

@@ -74,11 +74,11 @@ public sealed class SceneRenderer
         return new Scene(key, size, canvas.ToBytes(), (short[])canvas.Owners.Clone(), Classes, annotation);
     }
 
-    /// <summary>One to five objects; in about half of the scenes with several, one class comes two to four times.</summary>
+    /// <summary>One to five objects.</summary>
     private int[] ChooseClasses(SceneRandom random)
     {
         var count = random.PickWeighted(CountWeights) + 1;
-        var repeats = count > 1 && random.Chance(0.55f) ? 2 + random.Next(Math.Min(count, 4) - 1) : 1;
+        var repeats = count > 1 && random.Chance(_options.Repeats) ? 2 + random.Next(Math.Min(count, 4) - 1) : 1;
         var chosen = new List<int>(count);
         while (chosen.Count < count - repeats + 1)
         {

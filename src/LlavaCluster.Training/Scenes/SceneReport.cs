@@ -67,6 +67,7 @@ public sealed class SceneReport
         SceneQuestionKind.Counting => "counting up to four",
         SceneQuestionKind.Relation => "left, right, above, below",
         SceneQuestionKind.Location => "where is it",
+        SceneQuestionKind.Locations => "where are they",
         SceneQuestionKind.Contents => "what is in the picture",
         SceneQuestionKind.Description => "detailed description",
         _ => "reasoning",

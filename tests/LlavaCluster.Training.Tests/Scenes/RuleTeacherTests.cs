@@ -14,6 +14,7 @@ public sealed class RuleTeacherTests
     [InlineData(SceneQuestionKind.Counting, 1.0)]
     [InlineData(SceneQuestionKind.Relation, 0.25)]
     [InlineData(SceneQuestionKind.Location, 0.4)]
+    [InlineData(SceneQuestionKind.Locations, 0.1)]
     [InlineData(SceneQuestionKind.Contents, 1.0)]
     [InlineData(SceneQuestionKind.Description, 1.0)]
     public void Ask_RandomScenes_AgreesWithAnIndependentCheck(SceneQuestionKind kind, double leastShare)

@@ -47,6 +47,16 @@ public sealed class SceneGraderTests
     }
 
     [Theory]
+    [InlineData("The dog is at the top left and the cat is on the right.", true)]
+    [InlineData("The cat is on the right, the dog in the upper left corner.", true)]
+    [InlineData("The dog is on the right and the cat is at the top left.", false)]
+    [InlineData("The dog and the cat are at the top left.", false)]
+    [InlineData("The dog is at the top left.", false)]
+    [InlineData("The dog is at the top left, the cat is on the right and the owl is at the bottom.", false)]
+    public void Grade_SeveralPlaces_AsksForEachThingWithItsOwn(string answer, bool correct) =>
+        Assert.Equal(correct, Grader.Grade(new SceneQuestion(SceneQuestionKind.Locations, "Where are the dog and the cat?", "", ["top left", "right"]), answer).Correct);
+
+    [Theory]
     [InlineData("Is the dog above the cat?", "yes", "Yes, it is.", true)]
     [InlineData("Is the dog above the cat?", "no", "No, it is below the cat.", true)]
     [InlineData("Is the dog above or below the cat?", "above", "It is over the cat.", true)]

@@ -20,6 +20,7 @@ internal sealed class TeacherOracle(SceneAnnotation annotation)
         SceneQuestionKind.Naming => [Named(question.Text).Category],
         SceneQuestionKind.Relation => [Related(question.Text)],
         SceneQuestionKind.Location => [Ninth(Single(question.Text))],
+        SceneQuestionKind.Locations => [.. Regex.Split(question.Text, ",| and ").Select(part => Ninth(Single(part)))],
         SceneQuestionKind.Reasoning => throw new NotSupportedException("Reasoning is checked against the class file."),
         _ => [.. _all.Select(instance => instance.Category)],
     };
