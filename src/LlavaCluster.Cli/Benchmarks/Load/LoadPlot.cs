@@ -10,7 +10,9 @@ internal static class LoadPlot
 
     static LoadPlot()
     {
-        Fonts.AddFontFile(Font, Path.Combine(AppContext.BaseDirectory, "Fonts", "SourceSans3-Regular.ttf"));
+        var file = Path.Combine(AppContext.BaseDirectory, "Fonts", "SourceSans3-Regular.ttf");
+        Fonts.AddFontFile(Font, file);
+        Fonts.AddFontFile(Font, file, bold: true); // titles and the axes' names are bold, and without a face for it they are not drawn
         Fonts.Default = Font;
     }
 
