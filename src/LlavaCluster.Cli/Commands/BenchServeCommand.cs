@@ -98,7 +98,7 @@ internal static class BenchServeCommand
     private static async Task<LoadReport> MeasureAsync(HttpClient http, ParseResult parsed, LoadOptions options, Terminal terminal, CancellationToken cancellationToken)
     {
         var model = parsed.GetValue(Model) ?? await LoadClient.FirstModelAsync(http, cancellationToken);
-        var pictures = new LoadPictures(options.Files, options.Seed);
+        var pictures = new LoadPictures(options);
         var next = 0; // no level asks what one before it asked
         if (parsed.GetValue(Warmup) is > 0 and var warmup)
         {

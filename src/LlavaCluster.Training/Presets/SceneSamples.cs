@@ -23,6 +23,8 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
     // Indices of the phases' scenes do not overlap.
     private const long EncoderFirst = 0, LanguageFirst = 1L << 36, ProjectorFirst = 2L << 36, InstructionFirst = 3L << 36, CorpusFirst = 4L << 36;
 
+    private const ulong OrderPurpose = 1000; // of draws, apart from the teacher's
+
     private readonly PromptRenderer _prompts = new(ConversationTemplate.Bare, codec);
 
     /// <summary>What the teacher says about some scenes, for the tokeniser.</summary>
@@ -62,11 +64,11 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
 
     /// <summary>Stage 1: a picture and a caption.</summary>
     public TokenBatch Captions(long first, int count) => Batch(first, count, index =>
-        Pictured(Render(ProjectorFirst + index), annotation => teacher.Teach(annotation, SceneConversationKind.Caption, (ulong)index).Turns, index));
+        Pictured(Render(ProjectorFirst + index), annotation => teacher.Teach(annotation, SceneConversationKind.Caption, (ulong)index).Turns));
 
     /// <summary>Stage 2: a picture and several conversations about it.</summary>
     public TokenBatch Instructions(long first, int count) => Batch(first, count, index =>
-        Pictured(Render(InstructionFirst + index), annotation => Turns(annotation, index), index));
+        Pictured(Render(InstructionFirst + index), annotation => Turns(annotation, index)));
 
     private List<SceneQuestion> Turns(SceneAnnotation annotation, long index)
     {
@@ -79,11 +81,11 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
         ];
     }
 
-    private TrainingSample Pictured(Scene scene, Func<SceneAnnotation, IReadOnlyList<SceneQuestion>> ask, long index)
+    private TrainingSample Pictured(Scene scene, Func<SceneAnnotation, IReadOnlyList<SceneQuestion>> ask)
     {
         var pixels = new float[PixelsPerPicture];
         Normalise(scene, pixels);
-        var last = new Random(HashCode.Combine(recipe.Seed, index)).NextDouble() < recipe.QuestionFirst;
+        var last = SceneRandom.For(scene.Annotation.ImageId, (ulong)recipe.Seed, OrderPurpose).Chance((float)recipe.QuestionFirst);
         var messages = Messages(ask(scene.Annotation), text => PromptMessage.User(text, 0) with { PicturesLast = last });
         return new TrainingSample(codec.Encode(_prompts.Render(messages, opens: false)), pixels);
     }

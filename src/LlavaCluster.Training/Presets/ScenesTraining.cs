@@ -25,7 +25,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     private const int CorpusScenes = 3000;
     private const string Nothing = "nothing"; // what the teacher says of an empty place
 
-    // Questions about where things are need several that are alone of their class, so the scenes of an examination hold few of them.
+    // Questions about where things are need several that are alone of their class, and the scenes of an examination hold few of those.
     private readonly SceneRenderer _renderer = new(artwork, new SceneOptions { Repeats = 0.3f });
     private readonly RuleTeacher _teacher = new(artwork.Classes);
     private readonly bool _autocast = Autocast.IsFaster;

@@ -3,6 +3,8 @@ namespace LlavaCluster.Cli.Benchmarks.Load;
 /// <summary>What one level came to. Seconds; null where no answer allows the figure.</summary>
 internal sealed record LoadFigures
 {
+    private const int MostErrors = 5;
+
     public required string Level { get; init; }
 
     /// <summary>Chats at once, or chats begun in a second.</summary>
@@ -42,8 +44,6 @@ internal sealed record LoadFigures
 
     /// <summary>Different reasons of failures.</summary>
     public required IReadOnlyList<string> Errors { get; init; }
-
-    private const int MostErrors = 5;
 
     /// <param name="requests">Every one that was sent.</param>
     public static LoadFigures Of(LoadLevel level, IReadOnlyList<LoadRequest> requests, LoadOptions options)

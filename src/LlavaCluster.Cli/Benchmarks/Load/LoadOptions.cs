@@ -34,6 +34,9 @@ internal sealed record LoadOptions
 
     /// <summary>Time per further token, on average, that a request may take and be good.</summary>
     public required TimeSpan TokenWithin { get; init; }
+
+    /// <summary>Draws of a chat or a picture, the same in every process (System.Random's seeded sequence is fixed; HashCode's is not).</summary>
+    public Random Draws(int number) => new(unchecked((Seed * 16_777_619) ^ number));
 }
 
 /// <summary>Which picture the first question of a chat comes with.</summary>

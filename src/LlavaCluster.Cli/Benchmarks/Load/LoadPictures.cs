@@ -8,16 +8,16 @@ internal sealed class LoadPictures
     private const int Width = 448, Height = 336, Discs = 12;
 
     private readonly IReadOnlyList<string> _files;
-    private readonly int _seed;
+    private readonly LoadOptions _options;
 
     /// <exception cref="IOException">A file cannot be read.</exception>
-    public LoadPictures(IReadOnlyList<string> files, int seed)
+    public LoadPictures(LoadOptions options)
     {
-        _files = [.. files.Select(file => Url(Type(file), File.ReadAllBytes(file)))];
-        _seed = seed;
+        _files = [.. options.Files.Select(file => Url(Type(file), File.ReadAllBytes(file)))];
+        _options = options;
     }
 
-    public string this[int number] => _files.Count > 0 ? _files[number % _files.Count] : Url("image/png", Draw(new Random(HashCode.Combine(_seed, number))));
+    public string this[int number] => _files.Count > 0 ? _files[number % _files.Count] : Url("image/png", Draw(_options.Draws(number)));
 
     private static byte[] Draw(Random random)
     {

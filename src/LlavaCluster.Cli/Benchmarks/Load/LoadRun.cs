@@ -44,7 +44,7 @@ internal sealed class LoadRun(HttpClient http, string model, LoadOptions options
         // A chat whose answer failed ends there: nobody goes on from an answer he has not got.
         async Task ChatAsync(int chat, CancellationToken cancelled)
         {
-            var random = new Random(HashCode.Combine(options.Seed, options.FirstChat + chat));
+            var random = options.Draws(options.FirstChat + chat);
             var messages = new JsonArray();
             for (var turn = 0; turn < options.Turns; turn++)
             {
