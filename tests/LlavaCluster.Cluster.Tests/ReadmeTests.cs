@@ -49,11 +49,15 @@ public sealed partial class ReadmeTests(ShippedModel served) : IClassFixture<Shi
         Assert.NotEmpty(printed.Trim());
     }
 
-    [Fact]
-    public void EveryOption_OfAServeCommand_Exists()
+    [Theory]
+    [InlineData(@"(?<!bench) serve ", "ServeCommand.cs")]
+    [InlineData(@"bench serve ", "BenchServeCommand.cs")]
+    public void EveryOption_OfAServeCommand_Exists(string command, string source)
     {
-        var printed = Blocks("sh").SelectMany(block => block.Split('\n')).Where(line => line.Contains(" serve ", StringComparison.Ordinal)).SelectMany(line => Options().Matches(line)).Select(match => match.Value).Distinct();
-        var known = File.ReadAllText(Path.Combine(Root, "src/LlavaCluster.Cli/Commands/ServeCommand.cs"));
+        var lines = Blocks("sh").SelectMany(block => block.Split('\n')).Where(line => Regex.IsMatch(line, command)).ToList();
+        var printed = lines.SelectMany(line => Options().Matches(line)).Select(match => match.Value).Distinct();
+        var known = File.ReadAllText(Path.Combine(Root, "src/LlavaCluster.Cli/Commands", source));
+        Assert.NotEmpty(lines);
         Assert.All(printed.Except(["--project"]), option => Assert.Contains($"\"{option}\"", known, StringComparison.Ordinal));
     }
 

@@ -87,9 +87,11 @@ internal sealed partial class OrphanTurns(TurnRunner turns, GatewayOptions optio
                 return;
             }
 
-            var timer = time.CreateTimer(_ => Expire(key, turn), null, grace, Timeout.InfiniteTimeSpan);
+            // Started once it can be found: what it ends must be there when it fires, and a reader who comes back may have disposed it by then.
+            var timer = time.CreateTimer(_ => Expire(key, turn), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             if (_watched.TryUpdate(turn, new Watch(0, timer), watch))
             {
+                timer.Change(grace, Timeout.InfiniteTimeSpan);
                 return;
             }
 

@@ -20,9 +20,9 @@ public sealed class OrphanTurnsTests
     [Fact]
     public async Task Stream_ResumedThroughAnotherGateway_OutlivesTheGraceOfTheFirst()
     {
-        var (first, second) = (new FakeTimeProvider(), new FakeTimeProvider());
-        await using var a = await GatewayServer.StartAsync(services: services => services.AddSingleton<TimeProvider>(first));
-        await using var b = await GatewayServer.StartAsync(services: services => services.AddSingleton<TimeProvider>(second), beside: a);
+        var (first, second) = (new GraceClock(), new GraceClock());
+        await using var a = await GatewayServer.StartAsync(options => options.ResumeGrace = GraceClock.Grace, services: services => services.AddSingleton<TimeProvider>(first));
+        await using var b = await GatewayServer.StartAsync(options => options.ResumeGrace = GraceClock.Grace, services: services => services.AddSingleton<TimeProvider>(second), beside: a);
         a.Script.Gated = true;
         a.Script.Release(1);
         var id = await BeginAndLeaveAsync(a);
@@ -133,17 +133,42 @@ public sealed class OrphanTurnsTests
         return script.Last;
     }
 
-    /// <summary>Lets time pass until a gateway has asked to stop the turn it lost its reader of, and says what came of it.</summary>
-    private static async Task<(Guid Turn, bool Running)> ExpireAsync(Script script, FakeTimeProvider time)
+    /// <summary>Waits until a gateway has noticed that it lost its reader, lets its grace pass once, and says what came of asking to stop the turn.</summary>
+    private static async Task<(Guid Turn, bool Running)> ExpireAsync(Script script, GraceClock time)
     {
-        (Guid, bool) asked;
-        while (!script.Cancellations.Reader.TryRead(out asked))
-        {
-            Cancel.ThrowIfCancellationRequested();
-            time.Advance(new GatewayOptions().ResumeGrace);
-            await Task.Yield();
-        }
+        await time.GraceBegins.WaitAsync(Cancel);
+        time.Advance(GraceClock.Grace);
+        return await script.Cancellations.Reader.ReadAsync(Cancel);
+    }
 
-        return asked;
+    /// <summary>Stands still until it is advanced, and tells when a grace begins: time that ran on while the turn is being stopped would run out the patience of that call too.</summary>
+    private sealed class GraceClock : FakeTimeProvider
+    {
+        private readonly TaskCompletionSource _begins = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>No other wait of the gateway is as long.</summary>
+        public static TimeSpan Grace { get; } = TimeSpan.FromSeconds(7);
+
+        public Task GraceBegins => _begins.Task;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new Watched(base.CreateTimer(callback, state, dueTime, period), _begins);
+
+        private sealed class Watched(ITimer timer, TaskCompletionSource begins) : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period)
+            {
+                var changed = timer.Change(dueTime, period);
+                if (dueTime == Grace)
+                {
+                    begins.TrySetResult();
+                }
+
+                return changed;
+            }
+
+            public void Dispose() => timer.Dispose();
+
+            public ValueTask DisposeAsync() => timer.DisposeAsync();
+        }
     }
 }
