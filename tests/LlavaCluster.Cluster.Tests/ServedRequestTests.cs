@@ -25,6 +25,15 @@ public sealed class ServedRequestTests(ServedModel served) : IClassFixture<Serve
         Assert.InRange(two.Prompt - one.Prompt, 16, 20);
     }
 
+    [Fact]
+    public async Task Usage_OfAPromptThatBeginsAsOneBefore_CountsWhatWasCached()
+    {
+        var first = await UsageAsync($$"""[{{Picture}},{"type":"text","text":"What was asked before, in some words?"}]""");
+        var again = await UsageAsync($$"""[{{Picture}},{"type":"text","text":"What was asked before, in some words? And what is new?"}]""");
+
+        Assert.InRange(again.Cached, first.Cached + 16, again.Prompt - 1); // whole blocks of 16; the picture's own may be known from other tests
+    }
+
     [Theory]
     [InlineData("<image>")]
     [InlineData("<image><image>")]
@@ -128,10 +137,11 @@ public sealed class ServedRequestTests(ServedModel served) : IClassFixture<Serve
 
     private static string[] Texts(JsonElement answer) => [.. answer.GetProperty("choices").EnumerateArray().Select(choice => choice.GetProperty("message").GetProperty("content").GetString()!)];
 
-    private async Task<(int Prompt, int Image)> UsageAsync(string content)
+    private async Task<(int Prompt, int Image, int Cached)> UsageAsync(string content)
     {
         var usage = (await served.ChatAsync(content, "\"max_tokens\":1", Cancel)).GetProperty("usage");
-        return (usage.GetProperty("prompt_tokens").GetInt32(), usage.GetProperty("prompt_tokens_details").GetProperty("image_tokens").GetInt32());
+        var details = usage.GetProperty("prompt_tokens_details");
+        return (usage.GetProperty("prompt_tokens").GetInt32(), details.GetProperty("image_tokens").GetInt32(), details.GetProperty("cached_tokens").GetInt32());
     }
 
     private async Task<JsonElement> ErrorAsync(string content, string more, HttpStatusCode status) =>

@@ -34,6 +34,21 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Follow_WhenTheWorkerFoundPartOfThePromptCached_SaysSoAtTheEndAndInTheHistory()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0).CachedTokens = 8;
+        var request = TestFront.Ask("What is this?");
+
+        Assert.Null((await front.Conversation(Key).BeginTurnAsync(request, _deadline)).Failure);
+        var end = (await front.ReadAsync(Key, request.TurnId, 0, _deadline))[^1].Usage!;
+
+        Assert.Equal((13, 8), (end.PromptTokens, end.CachedTokens));
+        Assert.Equal(end, (await front.Conversation(Key).HistoryAsync(_deadline))!.Turns[0].Usage);
+    }
+
+    [Fact]
     public async Task Create_MakesAnEmptyConversation_ThatOutlivesTheProcess()
     {
         using var data = new DataFolder();

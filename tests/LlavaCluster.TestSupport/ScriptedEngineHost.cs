@@ -22,6 +22,9 @@ public sealed class ScriptedEngineHost : IEngineHost
 
     public EngineStatus Status { get; set; } = new(Ready: true, Waiting: 0);
 
+    /// <summary>Tokens of a prompt that a request says at its end to have found cached.</summary>
+    public int CachedTokens { get; set; }
+
     /// <summary>Awaited before the token at a position (from 0) of a choice is drawn; a test's gate, or its fault.</summary>
     public Func<int, CancellationToken, Task> BeforeToken { get; set; } = (_, _) => Task.CompletedTask;
 
@@ -51,7 +54,7 @@ public sealed class ScriptedEngineHost : IEngineHost
             }
         }
 
-        yield return new GenerateUpdate { Completed = true, Usage = new TokenUsage(prompt, 0, 0, drawn.Sum(tokens => tokens.Count)) };
+        yield return new GenerateUpdate { Completed = true, Usage = new TokenUsage(prompt, 0, CachedTokens, drawn.Sum(tokens => tokens.Count)) };
     }
 
     /// <summary>The text of one choice when nothing goes wrong.</summary>

@@ -7,6 +7,8 @@ namespace LlavaCluster.Worker.Tests;
 public sealed class FailuresTests
 {
     [Theory]
+    [InlineData(FailureKind.Image, ChatFailureKind.InvalidRequest)]
+    [InlineData(FailureKind.ImageUnread, ChatFailureKind.ModelUnavailable)] // the picture's store did not answer
     [InlineData(FailureKind.Unread, ChatFailureKind.ModelUnavailable)] // the conversation could not write for a while
     [InlineData(FailureKind.DeviceFault, ChatFailureKind.ModelUnavailable)]
     [InlineData(FailureKind.EngineStopped, ChatFailureKind.ModelUnavailable)]

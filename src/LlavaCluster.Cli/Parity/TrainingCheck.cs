@@ -48,7 +48,7 @@ internal sealed class TrainingCheck : IParityCheck
 
     private static double[] Losses(ParityContext context, string setting, Func<string, bool> trains, JsonElement optimizer, Checkpoint checkpoint, TokenBatch batch, int count)
     {
-        using var group = new ReplicaGroup<TokenBatch>(weights => new NextTokenObjective(checkpoint.Config, weights, autocast: false, setting == AdapterAlone ? Adapter() : null), new CheckpointCopies(checkpoint), 1, trains);
+        using var group = new ReplicaGroup<TokenBatch>(weights => new NextTokenObjective(checkpoint.Config, weights, autocast: false, adapter: setting == AdapterAlone ? Adapter() : null), new CheckpointCopies(checkpoint), 1, trains);
         var betas = optimizer.GetProperty("betas");
         using var adamW = new FusedAdamW(
             [new ParameterGroup(group.Trained, optimizer.GetProperty("lr").GetDouble(), optimizer.GetProperty("weight_decay").GetDouble())],

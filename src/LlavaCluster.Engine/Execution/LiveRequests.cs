@@ -137,7 +137,7 @@ internal sealed partial class LiveRequests(
         }
         else
         {
-            Fail(request, FailureKind.Image, "The pixels of an image could not be had", loadFault);
+            Fail(request, FailureKind.ImageUnread, "The pixels of an image could not be had", loadFault);
         }
     }
 

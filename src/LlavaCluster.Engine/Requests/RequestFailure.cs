@@ -8,8 +8,11 @@ public enum FailureKind
     /// <summary>The deadline passed before the answer was complete.</summary>
     DeadlineExceeded,
 
-    /// <summary>An image's pixels could not be had or encoded.</summary>
+    /// <summary>An image cannot be decoded or encoded, whoever tries.</summary>
     Image,
+
+    /// <summary>An image's pixels could not be read for now: where they are stored is slow or does not answer.</summary>
+    ImageUnread,
 
     /// <summary>The model's scores for this request were not finite.</summary>
     NotFinite,

@@ -4,7 +4,7 @@ using Google.Protobuf;
 namespace LlavaCluster.Model.Text;
 
 /// <summary>
-/// Learns a small BPE vocabulary and writes it as a SentencePiece <c>tokenizer.model</c> (identity normalisation, dummy prefix, byte fallback, digits apart), readable
+/// Learns a small BPE vocabulary and writes it as a SentencePiece <c>tokenizer.model</c> (identity normalisation, dummy prefix, byte fallback, digits and punctuation apart), readable
 /// by ours and by the reference implementation. For corpora of thousands of distinct words; time grows with merges times distinct words.
 /// </summary>
 public static class SentencePieceTrainer
@@ -47,13 +47,13 @@ public static class SentencePieceTrainer
         return [.. counts.Select(entry => new Word(entry.Key, entry.Value))];
     }
 
-    // A word begins at a space; digits stand alone; line breaks are left to the byte pieces.
+    // A word begins at a space; digits and punctuation stand alone, so that a word before a comma is the word; line breaks are left to the byte pieces.
     private static IEnumerable<string> Split(string text)
     {
         var word = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
         {
-            var alone = Rune.IsDigit(rune);
+            var alone = Rune.IsDigit(rune) || Rune.IsPunctuation(rune);
             if ((alone || rune.Value is SentencePieceTokenizer.Space or '\n') && word.Length > 0)
             {
                 yield return word.ToString();

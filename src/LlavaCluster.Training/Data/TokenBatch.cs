@@ -14,12 +14,12 @@ public sealed class TokenBatch
 
     /// <param name="samples">At least one.</param>
     /// <param name="featuresPerPicture">Tokens a picture takes.</param>
-    /// <param name="pixelsPerPicture">3 * S * S.</param>
+    /// <param name="valuesPerPicture">3 * S * S for pixels.</param>
     /// <param name="roundTo">Tokens and losses come in multiples of it.</param>
     /// <exception cref="ArgumentException">A sample's pictures do not fit its tokens, or it has nothing to learn.</exception>
-    public TokenBatch(IReadOnlyList<TrainingSample> samples, int featuresPerPicture, int pixelsPerPicture, int roundTo = 1)
+    public TokenBatch(IReadOnlyList<TrainingSample> samples, int featuresPerPicture, int valuesPerPicture, int roundTo = 1)
     {
-        var expanded = samples.Select(sample => Expand(sample, featuresPerPicture, pixelsPerPicture)).ToList();
+        var expanded = samples.Select(sample => Expand(sample, featuresPerPicture, valuesPerPicture)).ToList();
         Lengths = [.. expanded.Select(row => (long)row.Count)];
         var filling = Missing(Lengths.Sum(), roundTo);
         Lengths = filling == 0 ? Lengths : [.. Lengths, filling];
@@ -58,8 +58,8 @@ public sealed class TokenBatch
         FeaturePlaces = [.. features];
         LossPlaces = [.. places];
         LossTargets = [.. targets];
-        Pixels = [.. samples.SelectMany(sample => sample.Pixels)];
-        Pictures = Pixels.Length / Math.Max(1, pixelsPerPicture);
+        PictureValues = [.. samples.SelectMany(sample => sample.PictureValues)];
+        Pictures = PictureValues.Length / Math.Max(1, valuesPerPicture);
     }
 
     /// <summary>Tokens that are learned.</summary>
@@ -81,18 +81,19 @@ public sealed class TokenBatch
 
     public long[] LossTargets { get; }
 
-    public float[] Pixels { get; }
+    /// <summary>Of all samples, as theirs.</summary>
+    public float[] PictureValues { get; }
 
     public int Pictures { get; }
 
     private static long Missing(long count, int roundTo) => (roundTo - (count % roundTo)) % roundTo;
 
-    private static List<PromptToken> Expand(TrainingSample sample, int featuresPerPicture, int pixelsPerPicture)
+    private static List<PromptToken> Expand(TrainingSample sample, int featuresPerPicture, int valuesPerPicture)
     {
         var pictures = sample.Tokens.Count(token => token.Picture >= 0);
-        if (pictures * pixelsPerPicture != sample.Pixels.Length)
+        if (pictures * valuesPerPicture != sample.PictureValues.Length)
         {
-            throw new ArgumentException($"The sample's text has {pictures} pictures, which take {pictures * pixelsPerPicture} pixel values; it brings {sample.Pixels.Length}.");
+            throw new ArgumentException($"The sample's text has {pictures} pictures, which take {pictures * valuesPerPicture} values; it brings {sample.PictureValues.Length}.");
         }
 
         return sample.Tokens.Any(token => token.Learned)

@@ -2,10 +2,10 @@ using LlavaCluster.Model.Text;
 
 namespace LlavaCluster.Training.Data;
 
-/// <summary>One conversation ready to be learned: its tokens, a picture as one of them, and its pictures' pixels.</summary>
+/// <summary>One conversation ready to be learned: its tokens, a picture as one of them, and its pictures.</summary>
 /// <param name="Tokens">With the places that carry loss marked.</param>
-/// <param name="Pixels">Normalised, [pictures, 3, S, S] flat; empty for text alone.</param>
-public sealed record TrainingSample(IReadOnlyList<PromptToken> Tokens, float[] Pixels)
+/// <param name="PictureValues">Normalised pixels, [pictures, 3, S, S] flat, or, where pictures are told in words, weights of words, [pictures, features, words] flat; empty for text alone.</param>
+public sealed record TrainingSample(IReadOnlyList<PromptToken> Tokens, float[] PictureValues)
 {
     private const int Ignored = 0; // labels below it carry no loss: PyTorch's ignore_index is -100
 

@@ -20,11 +20,14 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
     private readonly bool _autocast;
     private readonly LoraAdapter? _adapter;
     private readonly AdapterBatch? _adapters;
+    private readonly PatchWords? _told;
 
     /// <param name="autocast">Whether products run in bfloat16.</param>
+    /// <param name="told">Where pictures are told in words: the batches' picture values are weights of these words, and no tower or projector runs; null for pixels.</param>
     /// <param name="adapter">Applied to every row and disposed with this; its tensors are parameters named <c>adapter.*</c>. A shared network's second replica needs one of its own.</param>
-    public NextTokenObjective(LlavaConfig config, IWeightSource weights, bool autocast, LoraAdapter? adapter = null)
+    public NextTokenObjective(LlavaConfig config, IWeightSource weights, bool autocast, PatchWords? told = null, LoraAdapter? adapter = null)
     {
+        _told = told;
         _adapter = adapter;
         _adapters = adapter is null ? null : AdapterBatch.Whole(adapter);
         Network = new LlavaNetwork(config, weights, ScalarType.Float32, CPU);
@@ -68,8 +71,18 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
             return words;
         }
 
-        var side = Network.Config.Vision.ImageSize;
-        var features = Network.EncodeTiles(tensor(batch.Pixels, [batch.Pictures, 3, side, side]), _adapters); // [pictures, features, hidden]
-        return words.index_copy(0, tensor(batch.FeaturePlaces), features.flatten(0, 1).to(words.dtype));
+        var features = _told is null ? Encode(batch) : Tell(batch, _told);
+        return words.index_copy(0, tensor(batch.FeaturePlaces), features.to(words.dtype));
     }
+
+    // [pictures * features, hidden]
+    private Tensor Encode(TokenBatch batch)
+    {
+        var side = Network.Config.Vision.ImageSize;
+        return Network.EncodeTiles(tensor(batch.PictureValues, [batch.Pictures, 3, side, side]), _adapters).flatten(0, 1);
+    }
+
+    // [pictures * features, hidden]
+    private Tensor Tell(TokenBatch batch, PatchWords told) =>
+        tensor(batch.PictureValues, [batch.FeaturePlaces.Length, told.Count]).matmul(told.Embeddings(Network));
 }

@@ -1,6 +1,7 @@
 using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Text;
 using LlavaCluster.Training.Data;
+using LlavaCluster.Training.Objectives;
 using LlavaCluster.Training.Scenes;
 
 namespace LlavaCluster.Training.Presets;
@@ -10,6 +11,8 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, TextCodec codec, ScenesRecipe recipe)
 {
+    private const string Nothing = "nothing"; // what the teacher says of an empty place
+
     // Those of the preprocessor_config.json that is written beside the model.
     private static readonly float[] Mean = [.. PreprocessingConfig.ClipMean.Select(value => (float)value)];
     private static readonly float[] Deviation = [.. PreprocessingConfig.ClipDeviation.Select(value => (float)value)];
@@ -21,11 +24,14 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
     private const int PixelsPerPicture = 3 * Side * Side;
 
     // Indices of the phases' scenes do not overlap.
-    private const long EncoderFirst = 0, LanguageFirst = 1L << 36, ProjectorFirst = 2L << 36, InstructionFirst = 3L << 36, CorpusFirst = 4L << 36;
+    private const long EncoderFirst = 0, LanguageFirst = 1L << 36, ProjectorFirst = 2L << 36, InstructionFirst = 3L << 36, CorpusFirst = 4L << 36, RecallFirst = 5L << 36;
 
     private const ulong OrderPurpose = 1000; // of draws, apart from the teacher's
 
     private readonly PromptRenderer _prompts = new(ConversationTemplate.Bare, codec);
+
+    /// <summary>What patches say.</summary>
+    public PatchWords Words { get; } = new([Nothing, .. renderer.Classes.Items.Select(item => item.Name)], text => codec.Tokenizer.EncodeToIds(text));
 
     /// <summary>What the teacher says about some scenes, for the tokeniser.</summary>
     public static IEnumerable<string> Corpus(SceneRenderer renderer, RuleTeacher teacher, ScenesRecipe recipe, int scenes) =>
@@ -50,24 +56,26 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
         return new PatchBatch(count, pixels, [.. patches]);
     }
 
-    /// <summary>Token ids of words inside a sentence.</summary>
-    public IReadOnlyList<int> Words(string text) => codec.Tokenizer.EncodeToIds(text);
-
-    /// <summary>Text alone: the detailed description stands for the picture, questions and answers follow.</summary>
-    public TokenBatch Language(long first, int count) => Batch(first, count, index =>
+    /// <summary>Crowds told in words, and where everything is: names to look up.</summary>
+    public TokenBatch Recall(long first, int count) => Batch(first, count, CrowdedScenes.Patches, CrowdedScenes.Patches * Words.Count, index =>
     {
-        var annotation = Render(LanguageFirst + index).Annotation;
-        var seen = teacher.Teach(annotation, SceneConversationKind.Description, (ulong)index).Turns[0].Answer;
-        var messages = Messages(Turns(annotation, index), text => PromptMessage.User($"{seen}\n{text}"));
-        return new TrainingSample(codec.Encode(_prompts.Render(messages, opens: false)), []);
+        var (annotation, patches) = CrowdedScenes.Create(renderer.Classes, SceneKey.Create(SceneSplit.Training, recipe.Seed, RecallFirst + index));
+        return Sample(teacher.Teach(annotation, SceneConversationKind.Places, (ulong)index).Turns, Words.Weigh(patches), picturesLast: false);
+    });
+
+    /// <summary>Scenes told in words, and conversations about them.</summary>
+    public TokenBatch Language(long first, int count) => Batch(first, count, Features, Features * Words.Count, index =>
+    {
+        var scene = Render(LanguageFirst + index);
+        return Sample(Turns(scene.Annotation, index), Words.Weigh(scene.Patches(Grid)), picturesLast: false);
     });
 
     /// <summary>Stage 1: a picture and a caption.</summary>
-    public TokenBatch Captions(long first, int count) => Batch(first, count, index =>
+    public TokenBatch Captions(long first, int count) => Batch(first, count, Features, PixelsPerPicture, index =>
         Pictured(Render(ProjectorFirst + index), annotation => teacher.Teach(annotation, SceneConversationKind.Caption, (ulong)index).Turns));
 
     /// <summary>Stage 2: a picture and several conversations about it.</summary>
-    public TokenBatch Instructions(long first, int count) => Batch(first, count, index =>
+    public TokenBatch Instructions(long first, int count) => Batch(first, count, Features, PixelsPerPicture, index =>
         Pictured(Render(InstructionFirst + index), annotation => Turns(annotation, index)));
 
     private List<SceneQuestion> Turns(SceneAnnotation annotation, long index)
@@ -86,15 +94,21 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
         var pixels = new float[PixelsPerPicture];
         Normalise(scene, pixels);
         var last = SceneRandom.For(scene.Annotation.ImageId, (ulong)recipe.Seed, OrderPurpose).Chance((float)recipe.QuestionFirst);
-        var messages = Messages(ask(scene.Annotation), text => PromptMessage.User(text, 0) with { PicturesLast = last });
-        return new TrainingSample(codec.Encode(_prompts.Render(messages, opens: false)), pixels);
+        return Sample(ask(scene.Annotation), pixels, last);
     }
 
-    private static List<PromptMessage> Messages(IReadOnlyList<SceneQuestion> turns, Func<string, PromptMessage> first) =>
-        [.. turns.SelectMany((turn, i) => new[] { i == 0 ? first(turn.Text) : PromptMessage.User(turn.Text), PromptMessage.Assistant(turn.Answer) })];
+    private TrainingSample Sample(IReadOnlyList<SceneQuestion> turns, float[] picture, bool picturesLast)
+    {
+        var messages = turns.SelectMany((turn, i) => new[]
+        {
+            i == 0 ? PromptMessage.User(turn.Text, 0) with { PicturesLast = picturesLast } : PromptMessage.User(turn.Text),
+            PromptMessage.Assistant(turn.Answer),
+        });
+        return new TrainingSample(codec.Encode(_prompts.Render([.. messages], opens: false)), picture);
+    }
 
-    private static TokenBatch Batch(long first, int count, Func<long, TrainingSample> sample) =>
-        new([.. Enumerable.Range(0, count).Select(i => sample(first + i))], Features, PixelsPerPicture, RoundTo);
+    private static TokenBatch Batch(long first, int count, int featuresPerPicture, int valuesPerPicture, Func<long, TrainingSample> sample) =>
+        new([.. Enumerable.Range(0, count).Select(i => sample(first + i))], featuresPerPicture, valuesPerPicture, RoundTo);
 
     private Scene Render(long index) => renderer.Render(SceneKey.Create(SceneSplit.Training, recipe.Seed, index));
 

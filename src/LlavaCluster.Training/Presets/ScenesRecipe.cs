@@ -12,25 +12,25 @@ public sealed record ScenesRecipe
     public const int ImageSize = 112;
     public const int PatchSize = 14;
 
-    public int VocabularySize { get; init; } = 900;
+    /// <summary>At most; the corpus has a thousand words, names of pieces and bytes included, and every one gets a token.</summary>
+    public int VocabularySize { get; init; } = 1020;
 
     public long EncoderSteps { get; init; } = 7500;
 
-    public long LanguageSteps { get; init; } = 1500;
+    public long RecallSteps { get; init; } = 600;
+
+    public long LanguageSteps { get; init; } = 700;
 
     public long AlignmentSteps { get; init; } = 800;
 
     public long ProjectorSteps { get; init; } = 80;
 
-    public long InstructionSteps { get; init; } = 6400;
+    public long InstructionSteps { get; init; } = 3000;
 
-    /// <summary>Of the phases that learn from patches, whose labels are dense.</summary>
+    /// <summary>Of the phases that learn from patches, whose labels are dense, or from one short answer a picture.</summary>
     public int PicturesPerStep { get; init; } = 32;
 
-    /// <summary>Of text alone: many small steps teach so small a model its words sooner than few large ones.</summary>
-    public int DescriptionsPerStep { get; init; } = 8;
-
-    /// <summary>Of the last phase: some ten answers each.</summary>
+    /// <summary>Of the phases that learn from conversations: some ten answers each.</summary>
     public int ConversationsPerStep { get; init; } = 16;
 
     /// <summary>Share of conversations whose first question comes before the picture; the paper draws it even, but every reader of this model puts the picture first.</summary>
@@ -58,12 +58,14 @@ public sealed record ScenesRecipe
     /// <summary>The same recipe with every phase shorter or longer.</summary>
     public ScenesRecipe Scale(double share) => this with
     {
-        EncoderSteps = Scaled(EncoderSteps, share), LanguageSteps = Scaled(LanguageSteps, share), AlignmentSteps = Scaled(AlignmentSteps, share), ProjectorSteps = Scaled(ProjectorSteps, share), InstructionSteps = Scaled(InstructionSteps, share),
+        EncoderSteps = Scaled(EncoderSteps, share), RecallSteps = Scaled(RecallSteps, share), LanguageSteps = Scaled(LanguageSteps, share), AlignmentSteps = Scaled(AlignmentSteps, share), ProjectorSteps = Scaled(ProjectorSteps, share), InstructionSteps = Scaled(InstructionSteps, share),
     };
 
     public PhaseOptions Encoder => new() { Name = "encoder", Steps = EncoderSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3 };
 
-    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = DescriptionsPerStep, LearningRate = 1e-3 };
+    public PhaseOptions Recall => new() { Name = "recall", Steps = RecallSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3 };
+
+    public PhaseOptions Language => new() { Name = "language", Steps = LanguageSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 1e-3 };
 
     public PhaseOptions Alignment => new() { Name = "alignment", Steps = AlignmentSteps, SamplesPerStep = PicturesPerStep, LearningRate = 1e-3, WeightDecay = 0 };
 

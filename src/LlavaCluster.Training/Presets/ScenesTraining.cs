@@ -14,7 +14,8 @@ namespace LlavaCluster.Training.Presets;
 
 /// <summary>
 /// Trains the shipped model from the artwork packages to a Hugging Face folder, in the paper's order: a tower and a language model of our own in place of CLIP and
-/// Vicuna, then the projector alone (on captions, then on patches), then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
+/// Vicuna (the latter learns from pictures told in words: first to look names up, then to converse), then the projector alone (on captions, then on patches, which it brings to
+/// those words), then projector and language model with the tower frozen. Each phase leaves a checkpoint in the work folder; a cancelled run goes
 /// on where it was. Blocks its thread, which becomes the training thread.
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
@@ -23,7 +24,6 @@ namespace LlavaCluster.Training.Presets;
 public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, string? from = null)
 {
     private const int CorpusScenes = 3000;
-    private const string Nothing = "nothing"; // what the teacher says of an empty place
 
     // Questions about where things are need several that are alone of their class, and the scenes of an examination hold few of those.
     private readonly SceneRenderer _renderer = new(artwork, new SceneOptions { Repeats = 0.3f });
@@ -47,14 +47,17 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         }
 
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
-            && LearnTokens(recipe.Language, [], (first, count) => samples.Language(first, count), Any, IsLanguage)
+            && Learn(recipe.Recall, [], (first, count) => samples.Recall(first, count), Told, Any, IsLanguage)
+            && Learn(recipe.Language, [recipe.Recall], (first, count) => samples.Language(first, count), Told, Any, IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
             && Align([recipe.Projector, recipe.Language, recipe.Encoder], None)
             && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, IsTaught, Export)
             && Exported();
 
         bool Align(PhaseOptions[] after, Func<string, bool> isFresh) =>
-            Learn(recipe.Alignment, after, (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, Words(samples), _autocast), isFresh, IsProjector);
+            Learn(recipe.Alignment, after, (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, samples.Words, _autocast), isFresh, IsProjector);
+
+        NextTokenObjective Told(IWeightSource weights) => new(config, weights, _autocast, samples.Words);
 
         bool LearnTokens(PhaseOptions phase, PhaseOptions[] after, Func<long, int, TokenBatch> prepare, Func<string, bool> isFresh, Func<string, bool> trains, Action? saved = null) =>
             Learn(phase, after, prepare, weights => new NextTokenObjective(config, weights, _autocast), isFresh, trains, saved);
@@ -92,10 +95,6 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     private static bool IsTaught(string name) => IsProjector(name) || IsLanguage(name);
 
     private static bool IsProjector(string name) => name.StartsWith("multi_modal_projector.", StringComparison.Ordinal);
-
-    private PatchWords Words(SceneSamples samples) => new(
-        [samples.Words(Nothing), .. artwork.Classes.Items.Select(item => samples.Words(item.Name))],
-        samples.Words("left"), samples.Words("right"), samples.Words("top"), samples.Words("bottom"), samples.Words("center"), samples.Words("smallest"), samples.Words("largest"), samples.Words("object"), samples.Words("picture"));
 
     private string File(PhaseOptions phase) => Path.Combine(work, phase.Name + ".safetensors");
 

@@ -9,7 +9,7 @@ public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
-    private static readonly float[] MixWeights = [0.78f, 0.16f, 0.06f]; // conversation, description, reasoning
+    private static readonly float[] MixWeights = [0.66f, 0.16f, 0.06f, 0.12f]; // conversation, description, reasoning, places
 
     // Turns of a conversation, by kind: the harder, the more often.
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
@@ -35,7 +35,7 @@ public sealed class RuleTeacher
         return Teach(annotation, kind, seed);
     }
 
-    /// <summary>One conversation of the given kind; a scene without matter for reasoning gets a plain conversation instead.</summary>
+    /// <summary>One conversation of the given kind; a scene without matter for reasoning or for places gets a plain conversation instead.</summary>
     public SceneConversation Teach(SceneAnnotation annotation, SceneConversationKind kind, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(annotation);
@@ -46,6 +46,7 @@ public sealed class RuleTeacher
             SceneConversationKind.Caption => new(kind, annotation.ImageId, [DescriptionQuestions.AskCaption(view, annotation, random)]),
             SceneConversationKind.Description => new(kind, annotation.ImageId, [DescriptionQuestions.Ask(view, random)]),
             SceneConversationKind.Reasoning when ReasoningQuestions.TryAsk(view, random) is { } question => new(kind, annotation.ImageId, [question]),
+            SceneConversationKind.Places when AskPlaces(view, random) is { } question => new(kind, annotation.ImageId, [question]),
             _ => new(SceneConversationKind.Conversation, annotation.ImageId, Converse(view, random)),
         };
     }
@@ -84,6 +85,9 @@ public sealed class RuleTeacher
 
         return turns;
     }
+
+    private static SceneQuestion? AskPlaces(SceneView view, SceneRandom random) =>
+        random.Chance(1 / 3f) ? LocationQuestions.TryAskSeveral(view, random) : LocationQuestions.TryAskAll(view, random);
 
     private static SceneQuestion? TryAsk(SceneView view, SceneQuestionKind kind, SceneRandom random) => kind switch
     {

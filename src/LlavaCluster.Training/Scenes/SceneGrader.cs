@@ -111,9 +111,8 @@ public sealed class SceneGrader
     private bool SaysPlaces(SceneQuestion question, string answer)
     {
         var said = answer.Split(ClauseEnds, StringSplitOptions.None).Select(clause => new SceneText(_names, clause)).Where(clause => clause.Mentions.Count > 0).ToList();
-        var asked = new SceneText(_names, question.Text).Mentions.Select(mention => mention.Category);
-        return said.Count == question.Expected.Count && asked.Zip(question.Expected).All(pair =>
-            said.Where(clause => clause.Categories.SetEquals([pair.First])).ToList() is [var clause] && SaysPlace(clause, pair.Second));
+        return said.Count == question.Expected.Count && question.Expected.All(expected =>
+            said.Where(clause => clause.Categories.SetEquals(new SceneText(_names, expected).Categories)).ToList() is [var clause] && SaysPlace(clause, expected));
     }
 
     /// <summary>The ninth the text speaks of; null when it speaks of none or contradicts itself.</summary>

@@ -27,6 +27,6 @@ public enum SceneQuestionKind
     /// <summary>Which of these can fly? Expected: the categories that can, or "nothing".</summary>
     Reasoning,
 
-    /// <summary>Where are X and Y? Expected: the name of each one's <see cref="ScenePlace"/>, in the order asked.</summary>
+    /// <summary>Where are X and Y? Where is everything? Expected: each one's category and the name of its <see cref="ScenePlace"/>, as "dog top left".</summary>
     Locations,
 }

@@ -25,8 +25,8 @@ internal static class Failures
             FailureKind.DeadlineExceeded => ChatFailureKind.DeadlineExceeded,
             FailureKind.Image => ChatFailureKind.InvalidRequest,
             FailureKind.Constraint => ChatFailureKind.InvalidRequest,
-            // Unread means that the conversation could not write for a while; it reads again when it can.
-            FailureKind.DeviceFault or FailureKind.EngineStopped or FailureKind.Unread => ChatFailureKind.ModelUnavailable,
+            // Unread means that the conversation could not write for a while; it reads again when it can. A store that does not answer may answer another worker, or later.
+            FailureKind.DeviceFault or FailureKind.EngineStopped or FailureKind.Unread or FailureKind.ImageUnread => ChatFailureKind.ModelUnavailable,
             _ => ChatFailureKind.Internal,
         },
         failure.Message,

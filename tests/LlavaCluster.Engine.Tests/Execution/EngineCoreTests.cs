@@ -111,7 +111,7 @@ public sealed class EngineCoreTests
         var faulty = bench.Submit(Of("a", 4, Image(3, 4, _ => throw new IOException("at /data/objects/3")), Text(1)));
         bench.RunToEnd();
         Assert.Equal(new RequestFailure(FailureKind.Image, "messages: a picture must be whole."), EngineBench.Read(refused)[^1].Failure);
-        Assert.Equal(new RequestFailure(FailureKind.Image, "The pixels of an image could not be had (IOException)."), EngineBench.Read(faulty)[^1].Failure);
+        Assert.Equal(new RequestFailure(FailureKind.ImageUnread, "The pixels of an image could not be had (IOException)."), EngineBench.Read(faulty)[^1].Failure);
         bench.AssertNothingIsHeld();
     }
 

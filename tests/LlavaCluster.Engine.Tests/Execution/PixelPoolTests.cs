@@ -90,7 +90,7 @@ public sealed class PixelPoolTests
         begun.Wait(TestContext.Current.CancellationToken);
         bench.Time.Advance(bench.Options.ImageLoadTimeout);
         bench.RunToEnd();
-        Assert.Equal(new RequestFailure(FailureKind.Image, "The pixels of an image could not be had (TimeoutException)."), EngineBench.Read(slow)[^1].Failure);
+        Assert.Equal(new RequestFailure(FailureKind.ImageUnread, "The pixels of an image could not be had (TimeoutException)."), EngineBench.Read(slow)[^1].Failure);
         Assert.Null(EngineBench.Read(other)[^1].Failure);
         bench.AssertNothingIsHeld();
     }

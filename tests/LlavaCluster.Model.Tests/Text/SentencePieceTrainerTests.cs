@@ -19,6 +19,15 @@ public sealed class SentencePieceTrainerTests : IDisposable
     }
 
     [Fact]
+    public void Train_KeepsPunctuationApartFromWords()
+    {
+        var tokenizer = Read(SentencePieceTrainer.Train(Corpus, 330));
+
+        var pieces = tokenizer.EncodeToTokens("a dog? a dog, a dog.", out _).Select(token => token.Value).ToList();
+        Assert.Equal(["\u2581a", "\u2581dog", "?", "\u2581a", "\u2581dog", ",", "\u2581a", "\u2581dog", "."], pieces);
+    }
+
+    [Fact]
     public void Train_Twice_GivesTheSameBytes() => Assert.Equal(SentencePieceTrainer.Train(Corpus, 320), SentencePieceTrainer.Train(Corpus.Reverse(), 320));
 
     [Fact]

@@ -13,7 +13,7 @@ public sealed class ScenesTrainingTests : IDisposable
 {
     private static readonly ScenesRecipe Recipe = new()
     {
-        EncoderSteps = 2, LanguageSteps = 2, AlignmentSteps = 2, ProjectorSteps = 2, InstructionSteps = 2, PicturesPerStep = 2, DescriptionsPerStep = 2, ConversationsPerStep = 2,
+        EncoderSteps = 2, RecallSteps = 2, LanguageSteps = 2, AlignmentSteps = 2, ProjectorSteps = 2, InstructionSteps = 2, PicturesPerStep = 2, ConversationsPerStep = 2,
     };
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llava-scenes-");
@@ -67,6 +67,7 @@ public sealed class ScenesTrainingTests : IDisposable
         Train();
 
         Assert.All(Stored("encoder.safetensors"), name => Assert.True(name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("dense_head.", StringComparison.Ordinal)));
+        Assert.Equal(Stored("recall.safetensors"), Stored("language.safetensors"));
         Assert.All(Stored("language.safetensors"), name => Assert.True(name.StartsWith("language_model.", StringComparison.Ordinal) || name == "lm_head.weight"));
         Assert.All(Stored("alignment.safetensors"), name => Assert.StartsWith("multi_modal_projector.", name, StringComparison.Ordinal));
     }

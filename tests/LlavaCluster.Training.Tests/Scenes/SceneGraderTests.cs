@@ -54,7 +54,7 @@ public sealed class SceneGraderTests
     [InlineData("The dog is at the top left.", false)]
     [InlineData("The dog is at the top left, the cat is on the right and the owl is at the bottom.", false)]
     public void Grade_SeveralPlaces_AsksForEachThingWithItsOwn(string answer, bool correct) =>
-        Assert.Equal(correct, Grader.Grade(new SceneQuestion(SceneQuestionKind.Locations, "Where are the dog and the cat?", "", ["top left", "right"]), answer).Correct);
+        Assert.Equal(correct, Grader.Grade(new SceneQuestion(SceneQuestionKind.Locations, "Where are the dog and the cat?", "", ["dog top left", "cat right"]), answer).Correct);
 
     [Theory]
     [InlineData("Is the dog above the cat?", "yes", "Yes, it is.", true)]

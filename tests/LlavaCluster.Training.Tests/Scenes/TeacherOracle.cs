@@ -20,10 +20,17 @@ internal sealed class TeacherOracle(SceneAnnotation annotation)
         SceneQuestionKind.Naming => [Named(question.Text).Category],
         SceneQuestionKind.Relation => [Related(question.Text)],
         SceneQuestionKind.Location => [Ninth(Single(question.Text))],
-        SceneQuestionKind.Locations => [.. Regex.Split(question.Text, ",| and ").Select(part => Ninth(Single(part)))],
+        SceneQuestionKind.Locations => [.. Asked(question).Select(item => $"{item.Category} {Ninth(item)}")],
         SceneQuestionKind.Reasoning => throw new NotSupportedException("Reasoning is checked against the class file."),
         _ => [.. _all.Select(instance => instance.Category)],
     };
+
+    // All, in the order of the expected answers, where the question names none.
+    private IEnumerable<SceneInstance> Asked(SceneQuestion question)
+    {
+        var named = Regex.Split(question.Text, ",| and ").Where(part => SceneClasses.Default.Items.Any(item => Regex.IsMatch(part, $@"\bthe {item.Name}\b"))).Select(Single).ToList();
+        return named.Count > 0 ? named : _all.OrderBy(item => question.Expected.ToList().FindIndex(expected => expected.StartsWith(item.Category + " ", StringComparison.Ordinal)));
+    }
 
     private static double X(SceneInstance item) => (item.Box.X + item.Box.Width / 2.0) / SceneSamples.Side;
 

@@ -119,7 +119,7 @@ public sealed class NextTokenGoldenTests : IDisposable
     private static FusedAdamW Optimiser(ReplicaGroup<Data.TokenBatch> group) => new([new ParameterGroup(group.Trained, 1e-3, 0)], new AdamWOptions());
 
     private ReplicaGroup<Data.TokenBatch> Group(string setting) =>
-        new(weights => new NextTokenObjective(_checkpoint.Config, weights, autocast: false, setting == "lora_only" ? Adapter() : null), new CheckpointCopies(_checkpoint), 1, name => Trains(setting, name));
+        new(weights => new NextTokenObjective(_checkpoint.Config, weights, autocast: false, adapter: setting == "lora_only" ? Adapter() : null), new CheckpointCopies(_checkpoint), 1, name => Trains(setting, name));
 
     private Data.TokenBatch Batch() => _golden.Batch(_checkpoint.Config.ImageTokenId, _checkpoint.Config.TokensPerTile);
 

@@ -1,6 +1,7 @@
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Text;
 using LlavaCluster.Training.Data;
+using LlavaCluster.Training.Objectives;
 
 namespace LlavaCluster.Training.Tests.Training;
 
@@ -20,6 +21,15 @@ internal static class TinyModel
         FeatureLayers = [1],
         FeatureSelect = FeatureSelect.Patch,
     };
+
+    /// <summary>Names of the background, of one token and of two; then the words of places, sizes and middles.</summary>
+    public static PatchWords Words { get; } = new(["nothing", "dog", "light bulb"], word => word switch
+    {
+        "nothing" => [5],
+        "dog" => [9],
+        "light bulb" => [12, 17],
+        _ => [20 + Array.IndexOf(["left", "right", "top", "bottom", "center", "smallest", "largest", "object", "picture"], word)],
+    });
 
     public static TokenBatch Batch(long first, int count) =>
         new([.. Enumerable.Range(0, count).Select(i => Sample(first + i))], Features, Pixels);

@@ -6,7 +6,7 @@ namespace LlavaCluster.Training.Tests.Training;
 public sealed class TokenBatchTests
 {
     private const int Features = 2;
-    private const int Pixels = 3;
+    private const int Values = 3;
 
     [Fact]
     public void Create_LaysSamplesEndToEndAndMarksFeaturesAndLosses()
@@ -14,7 +14,7 @@ public sealed class TokenBatchTests
         var picture = new TrainingSample([new(1, -1, false), new(9, 0, false), new(5, -1, false), new(6, -1, true)], [1, 2, 3]);
         var words = new TrainingSample([new(1, -1, false), new(7, -1, true), new(2, -1, true)], []);
 
-        var batch = new TokenBatch([picture, words], Features, Pixels);
+        var batch = new TokenBatch([picture, words], Features, Values);
 
         Assert.Equal([5, 3], batch.Lengths);
         Assert.Equal(1, batch.Pictures);
@@ -28,7 +28,7 @@ public sealed class TokenBatchTests
     [Fact]
     public void Create_ToARoundLength_FillsUpWithWhatTeachesNothing()
     {
-        var batch = new TokenBatch([new TrainingSample([new(1, -1, false), new(7, -1, true), new(2, -1, true)], [])], Features, Pixels, roundTo: 4);
+        var batch = new TokenBatch([new TrainingSample([new(1, -1, false), new(7, -1, true), new(2, -1, true)], [])], Features, Values, roundTo: 4);
 
         Assert.Equal([3, 1], batch.Lengths);
         Assert.Equal([1, 7, 2, 0], batch.Ids);
@@ -40,13 +40,13 @@ public sealed class TokenBatchTests
 
     [Fact]
     public void Create_OfASampleWithNothingToLearn_IsRefused() =>
-        Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(1, -1, false), new(4, -1, false)], [])], Features, Pixels));
+        Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(1, -1, false), new(4, -1, false)], [])], Features, Values));
 
     [Fact]
-    public void Create_OfASampleWhosePixelsDoNotFitItsPictures_NamesBothNumbers()
+    public void Create_OfASampleWhoseValuesDoNotFitItsPictures_NamesBothNumbers()
     {
-        var refused = Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(9, 0, false), new(4, -1, true)], [1, 2])], Features, Pixels));
+        var refused = Assert.Throws<ArgumentException>(() => new TokenBatch([new TrainingSample([new(9, 0, false), new(4, -1, true)], [1, 2])], Features, Values));
 
-        Assert.Contains("1 pictures, which take 3 pixel values; it brings 2", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("1 pictures, which take 3 values; it brings 2", refused.Message, StringComparison.Ordinal);
     }
 }

@@ -9,8 +9,7 @@ namespace LlavaCluster.Training.Tests.Training;
 
 public sealed class WordAlignmentTests
 {
-    // Names: background, one token, two tokens.
-    private static readonly PatchWords Words = new([[5], [9], [12, 17]], [20], [21], [22], [23], [24], [25], [26], [27], [28]);
+    private static readonly PatchWords Words = TinyModel.Words;
 
     [Fact]
     public void Loss_AfterTraining_DrawsEveryPatchToItsWordsAndChangesOnlyTheProjector()

@@ -113,18 +113,24 @@ public abstract class CpuDecoderTests : IDisposable
     }
 
     [Fact]
-    public void Decode_OfOneTokenEach_AllocatesNothing()
+    public void Decode_OfOneTokenEach_OnceWarm_AllocatesNothing()
     {
         var logits = new float[3 * Vocabulary];
         Step(10); // the step's lists have their size
-        var before = GC.GetAllocatedBytesForCurrentThread();
 
-        for (var position = 1; position < 10; position++)
+        // What the runtime allocates once on a thread that comes to a piece of code late is not the loop's: a loop that allocates does so in every round.
+        Assert.Contains(0L, Enumerable.Range(0, 8).Select(_ => Round()));
+
+        long Round()
         {
-            Step(position);
-        }
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var position = 1; position < 10; position++)
+            {
+                Step(position);
+            }
 
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
 
         void Step(int position)
         {
