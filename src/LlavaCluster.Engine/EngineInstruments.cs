@@ -19,6 +19,8 @@ public sealed class EngineInstruments : IDisposable
     private readonly Counter<long> _generated;
     private readonly Counter<long> _prompt;
     private readonly Counter<long> _cached;
+    private readonly Counter<long> _guesses;
+    private readonly Counter<long> _rightGuesses;
     private readonly Counter<long> _preemptions;
     private readonly Counter<long> _rejections;
 
@@ -34,6 +36,8 @@ public sealed class EngineInstruments : IDisposable
         _generated = _meter.CreateCounter<long>("llava_engine_generated_tokens", "{token}");
         _prompt = _meter.CreateCounter<long>("llava_engine_prompt_tokens", "{token}");
         _cached = _meter.CreateCounter<long>("llava_engine_cached_prompt_tokens", "{token}", "Prompt tokens found in the prefix cache.");
+        _guesses = _meter.CreateCounter<long>("llava_engine_guessed_tokens", "{token}", "Tokens computed on a guess of how the text goes on.");
+        _rightGuesses = _meter.CreateCounter<long>("llava_engine_right_guesses", "{token}", "Guesses that were the token drawn.");
         _preemptions = _meter.CreateCounter<long>("llava_engine_preemptions", "{sequence}");
         _rejections = _meter.CreateCounter<long>("llava_engine_rejections", "{request}");
     }
@@ -53,8 +57,10 @@ public sealed class EngineInstruments : IDisposable
 
     public void OnNextToken(TimeSpan sinceLast) => _betweenTokens.Record(sinceLast.TotalSeconds);
 
-    public void OnStep(TimeSpan elapsed, int tokens, int generated, int preemptions)
+    public void OnStep(TimeSpan elapsed, int tokens, int generated, int guesses, int rightGuesses, int preemptions)
     {
+        _guesses.Add(guesses);
+        _rightGuesses.Add(rightGuesses);
         _step.Record(elapsed.TotalSeconds);
         _stepTokens.Record(tokens);
         _generated.Add(generated);

@@ -17,6 +17,12 @@ public sealed class EngineOptions
     /// <summary>Sequences that run at the same time. Default 64.</summary>
     public int MaxRunningSequences { get; set; } = 64;
 
+    /// <summary>
+    /// Tokens that a sequence guesses ahead at most, from how its text went on before, to be confirmed or dropped in the same step; answers do not change. How many it does guess
+    /// follows from what steps of this engine take. 0 for none. Default 8.
+    /// </summary>
+    public int MaxGuessedTokens { get; set; } = 8;
+
     /// <summary>Image tokens one step encodes at most; a larger image is encoded alone. Default 1152 (two images of LLaVA-1.5).</summary>
     public int MaxImageTokensPerStep { get; set; } = 1152;
 
@@ -72,7 +78,7 @@ public sealed class EngineOptions
         {
             (nameof(BlockSize), BlockSize, 1), (nameof(KvBlocks), KvBlocks, 1), (nameof(MaxRunningSequences), MaxRunningSequences, 1),
             (nameof(MaxTokensPerStep), MaxTokensPerStep, MaxRunningSequences + 1), (nameof(MaxImageTokensPerStep), MaxImageTokensPerStep, 1),
-            (nameof(ImageCacheTokens), ImageCacheTokens, 1), (nameof(MaxImageLoads), MaxImageLoads, 1), (nameof(UpdateBuffer), UpdateBuffer, 1),
+            (nameof(ImageCacheTokens), ImageCacheTokens, 1), (nameof(MaxGuessedTokens), MaxGuessedTokens, 0), (nameof(MaxImageLoads), MaxImageLoads, 1), (nameof(UpdateBuffer), UpdateBuffer, 1),
             (nameof(MaxWaitingSequences), MaxWaitingSequences, 1), (nameof(MaxWaitingTokens), MaxWaitingTokens, 1),
         })
         {

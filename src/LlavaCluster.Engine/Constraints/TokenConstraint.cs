@@ -1,3 +1,4 @@
+using System.Numerics;
 using LlavaCluster.Engine.Constraints.Automata;
 
 namespace LlavaCluster.Engine.Constraints;
@@ -28,6 +29,18 @@ internal sealed class TokenConstraint(CompiledConstraint compiled)
             var mask = compiled.MaskOf(_state, _isFirst);
             Spend(before);
             return mask;
+        }
+    }
+
+    /// <summary>The one token that <see cref="Allowed"/> has; null where it has none or several.</summary>
+    /// <exception cref="ConstraintLimitException">The constraint costs too much; the answer must fail.</exception>
+    public int? Only
+    {
+        get
+        {
+            var allowed = Allowed;
+            var word = allowed.IndexOfAnyExcept(0UL);
+            return word >= 0 && BitOperations.IsPow2(allowed[word]) && !allowed[(word + 1)..].ContainsAnyExcept(0UL) ? (word * 64) + BitOperations.TrailingZeroCount(allowed[word]) : null;
         }
     }
 

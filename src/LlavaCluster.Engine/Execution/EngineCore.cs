@@ -112,8 +112,9 @@ internal sealed partial class EngineCore
 
         _executor.Execute(plan);
         SettleImages(plan);
-        var generated = SettleRows(plan);
-        Book(plan, generated, _time.GetElapsedTime(started));
+        var before = GeneratedTokens;
+        var (sampled, right) = SettleRows(plan);
+        Book(plan, (int)(GeneratedTokens - before), sampled, right, _time.GetElapsedTime(started));
         return StepOutcome.Worked;
     }
 
@@ -146,9 +147,10 @@ internal sealed partial class EngineCore
         }
     }
 
-    private int SettleRows(StepPlan plan)
+    /// <summary>Rows whose next token was drawn, and guesses that were right.</summary>
+    private (int Sampled, int Right) SettleRows(StepPlan plan)
     {
-        var (generated, failed) = (0, 0);
+        var (sampled, right, failed) = (0, 0, 0);
         for (var i = 0; i < plan.Rows.Count; i++)
         {
             var row = plan.Rows[i];
@@ -164,8 +166,8 @@ internal sealed partial class EngineCore
                 Scheduler.Commit(row);
                 if (samples)
                 {
-                    generated++;
-                    Publish(request, row.Sequence, result);
+                    sampled++;
+                    right += PublishAll(request, row, result);
                 }
             }
         }
@@ -175,7 +177,7 @@ internal sealed partial class EngineCore
             FailRows(plan, failed);
         }
 
-        return generated;
+        return (sampled, right);
     }
 
     private void FailRows(StepPlan plan, int failed)
@@ -198,23 +200,50 @@ internal sealed partial class EngineCore
         }
     }
 
-    private void Publish(LiveRequest request, Sequence sequence, RowResult result)
+    // A guess that comes true was computed already: its logits give the next token. Draws depend on nothing but logits and positions, so they are those of a run without guesses.
+    private int PublishAll(LiveRequest request, in StepRow row, RowResult result)
+    {
+        var (sequence, known, right) = (row.Sequence, row.Start + row.Count, 0);
+        while (Publish(request, sequence, _executor.LogitsOf(result, right)))
+        {
+            while (right < row.Guesses && known + right < sequence.Length && sequence.Tokens[known + right] == sequence.Guess[right])
+            {
+                right++;
+            }
+
+            if (right > 0)
+            {
+                Scheduler.Commit(row with { Count = row.Count + right });
+            }
+
+            if (known + right < sequence.Length)
+            {
+                break;
+            }
+        }
+
+        sequence.Guesses.Add(row.Guesses, right);
+        return right;
+    }
+
+    /// <summary>Whether the choice goes on.</summary>
+    private bool Publish(LiveRequest request, Sequence sequence, ReadOnlySpan<float> logits)
     {
         var choice = (Choice)sequence.Tag!;
         try
         {
-            if (_publisher.Publish(request, choice, _executor.LogitsOf(result)) is { } failure)
+            if (_publisher.Publish(request, choice, logits) is { } failure)
             {
                 DistrustIfBroken(request, failure);
                 _requests.Fail(request, failure.Kind, failure.Message);
-                return;
+                return false;
             }
         }
         catch (Exception fault)
         {
             // The edge of fault isolation: a constraint or a decoder that throws fails its own request.
             _requests.Fail(request, FailureKind.Poisoned, "The answer's next token could not be drawn", fault);
-            return;
+            return false;
         }
 
         if (request.IsDone)
@@ -225,6 +254,8 @@ internal sealed partial class EngineCore
         {
             Scheduler.Remove(sequence);
         }
+
+        return choice.Finish is null && !request.IsDone;
     }
 
     // Prompts are cached chunk by chunk, long before their scores tell whether what was computed makes sense.
@@ -244,7 +275,7 @@ internal sealed partial class EngineCore
         }
     }
 
-    private void Book(StepPlan plan, int generated, TimeSpan elapsed)
+    private void Book(StepPlan plan, int generated, int sampled, int right, TimeSpan elapsed)
     {
         Steps++;
         ComputedTokens += plan.Tokens;
@@ -254,7 +285,8 @@ internal sealed partial class EngineCore
             TokensPerSecond = TokensPerSecond == 0 ? rate : (0.95 * TokensPerSecond) + (0.05 * rate);
         }
 
-        _instruments.OnStep(elapsed, plan.Tokens, generated, plan.Preempted.Count);
+        Scheduler.Learn(sampled, elapsed);
+        _instruments.OnStep(elapsed, plan.Tokens, generated, plan.Guesses, right, plan.Preempted.Count);
     }
 
     [LoggerMessage(LogLevel.Debug, "Preempted {Sequences} sequences; {Blocks} blocks are available.")]

@@ -12,8 +12,8 @@ internal interface IModelRunner : IDisposable
     void Encode(IReadOnlyList<ImageWork> images);
 
     /// <summary>
-    /// Computes the rows as one packed batch, writing their keys and values. For every row that <see cref="StepRow.Samples"/>, in order, its last position's
-    /// logits are written to <paramref name="logits"/>, vocabulary floats each. May be repeated after a failure, with fewer rows.
+    /// Computes the rows as one packed batch, guesses included, writing their keys and values. For every row that <see cref="StepRow.Samples"/>, in order, the logits of its last known
+    /// position and of its guesses are written to <paramref name="logits"/>, vocabulary floats each. May be repeated after a failure, with fewer rows.
     /// </summary>
     void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits);
 

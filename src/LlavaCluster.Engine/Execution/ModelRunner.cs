@@ -124,12 +124,10 @@ internal sealed class ModelRunner : IModelRunner
     private void Describe(StepRow row)
     {
         var (sequence, at, end) = (row.Sequence, _step.Ids.Count, row.Start + row.Count);
-        _step.Batch.Add(sequence.Blocks.Blocks, row.Start, row.Count);
-        foreach (var id in sequence.Tokens.Slice(row.Start, row.Count))
-        {
-            // Image tokens may lie outside the embedding table; features stand in their places.
-            _step.Ids.Add(id < _network.Config.Text.VocabSize ? id : 0);
-        }
+        _step.Batch.Add(sequence.Blocks.Blocks, row.Start, row.Tokens);
+        Describe(sequence.Tokens.Slice(row.Start, row.Count));
+        var last = _step.Ids.Count - 1;
+        Describe(sequence.Guess[..row.Guesses]);
 
         foreach (var image in sequence.Images)
         {
@@ -141,9 +139,18 @@ internal sealed class ModelRunner : IModelRunner
             }
         }
 
-        if (row.Samples)
+        for (var i = 0; i < row.Sampled; i++)
         {
-            _step.Sampled.Add(_step.Ids.Count - 1);
+            _step.Sampled.Add(last + i);
+        }
+    }
+
+    private void Describe(ReadOnlySpan<int> tokens)
+    {
+        foreach (var id in tokens)
+        {
+            // Image tokens may lie outside the embedding table; features stand in their places.
+            _step.Ids.Add(id < _network.Config.Text.VocabSize ? id : 0);
         }
     }
 }

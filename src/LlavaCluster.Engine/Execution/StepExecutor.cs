@@ -30,7 +30,7 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         var samples = 0;
         foreach (var row in _rows)
         {
-            samples += row.Samples ? 1 : 0;
+            samples += row.Sampled;
         }
 
         if (_logits.Length < samples * vocabulary)
@@ -41,8 +41,8 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         Forward(0, _rows.Count, 0);
     }
 
-    /// <summary>The logits of a row that sampled; valid until the next step.</summary>
-    public ReadOnlySpan<float> LogitsOf(RowResult result) => _logits.AsSpan(result.Sample * vocabulary, vocabulary);
+    /// <summary>The logits of a row that sampled, after so many of its guesses; valid until the next step.</summary>
+    public ReadOnlySpan<float> LogitsOf(RowResult result, int guesses) => _logits.AsSpan((result.Sample + guesses) * vocabulary, vocabulary);
 
     /// <summary>Whether the device still computes anything.</summary>
     public bool DeviceAnswers()
@@ -139,7 +139,8 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
             runner.Forward(rows, _logits.AsSpan(sample * vocabulary));
             for (var i = 0; i < count; i++)
             {
-                Results[_planRows[first + i]] = new RowResult(null, rows[i].Samples ? sample++ : RowResult.NoSample);
+                Results[_planRows[first + i]] = new RowResult(null, rows[i].Samples ? sample : RowResult.NoSample);
+                sample += rows[i].Sampled;
             }
         }
         catch (Exception exception)
@@ -155,7 +156,7 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
             var before = 0;
             foreach (var row in rows[..half])
             {
-                before += row.Samples ? 1 : 0;
+                before += row.Sampled;
             }
 
             Forward(first, half, sample);
@@ -166,7 +167,7 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
 
 /// <summary>What came of one row.</summary>
 /// <param name="Fault">Why it could not be computed, or null.</param>
-/// <param name="Sample">Index of its logits, or <see cref="NoSample"/>.</param>
+/// <param name="Sample">Index of its logits, those after its guesses behind them, or <see cref="NoSample"/>.</param>
 internal readonly record struct RowResult(Exception? Fault, int Sample)
 {
     public const int NoSample = -1;

@@ -7,17 +7,20 @@ namespace LlavaCluster.Engine.Execution;
 /// <summary>Draws a choice's next token from its logits and puts it into the request's stream. One thread.</summary>
 internal sealed class TokenPublisher(EngineModel model, EngineInstruments instruments, TimeProvider time)
 {
+    // Of one step: the stream stays bounded whatever a constraint prescribes.
+    private const int MostForced = 32;
+
     private readonly Sampler _sampler = new(model.VocabularySize, [.. model.ReservedTokens], [.. model.EndTokens]);
     private readonly TokenLogprob[] _top = new TokenLogprob[SamplingLimits.MaxTopLogprobs];
 
     public long Generated { get; private set; }
 
-    /// <summary>Null, or why there is no next token.</summary>
+    /// <summary>Draws the next token, and takes those behind it that the constraint leaves no choice about. Null, or why there is no next token.</summary>
     public RequestFailure? Publish(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
     {
         try
         {
-            return Draw(request, choice, logits);
+            return Draw(request, choice, logits) ?? Force(request, choice);
         }
         catch (ConstraintLimitException)
         {
@@ -44,22 +47,37 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
                 : new RequestFailure(FailureKind.Constraint, "The constraint leaves no token.");
         }
 
+        Take(request, choice, sampled.Id, sampled.Logprob, sampled.TopCount);
+        return null;
+    }
+
+    private RequestFailure? Force(LiveRequest request, Choice choice)
+    {
+        for (var i = 0; i < MostForced && choice.Forced is { } token; i++)
+        {
+            Take(request, choice, token, float.NaN, top: 0);
+        }
+
+        return null;
+    }
+
+    private void Take(LiveRequest request, Choice choice, int token, float logprob, int top)
+    {
         Generated++;
         Time(request);
         var index = choice.History.EmittedCount;
-        var text = choice.Take(sampled.Id) ?? throw new InvalidOperationException($"Token {sampled.Id} was drawn, which its constraint does not allow.");
-        choice.Sequence!.Append(sampled.Id);
+        var text = choice.Take(token) ?? throw new InvalidOperationException($"Token {token} was drawn, which its constraint does not allow.");
+        choice.Sequence!.Append(token);
         request.Publish(new TokenUpdate
         {
             Choice = choice.Index,
             Index = index,
-            Token = sampled.Id,
+            Token = token,
             Text = text,
-            Logprob = sampled.Logprob,
-            TopLogprobs = sampled.TopCount > 0 ? _top[..sampled.TopCount] : null,
+            Logprob = logprob,
+            TopLogprobs = top > 0 ? _top[..top] : null,
             Finish = choice.Finish,
         });
-        return null;
     }
 
     private void Time(LiveRequest request)

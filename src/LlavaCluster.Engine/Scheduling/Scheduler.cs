@@ -14,6 +14,7 @@ internal sealed partial class Scheduler(
     private readonly List<Sequence> _running = [];
     private readonly HashSet<CacheKey> _wanted = [];
     private readonly StepPlan _plan = new();
+    private readonly DraftPolicy _drafts = new(options.MaxGuessedTokens);
     private DateTimeOffset _earliestDeadline = DateTimeOffset.MaxValue;
     private long _arrivals;
     private long _admissions;
@@ -97,7 +98,7 @@ internal sealed partial class Scheduler(
         return _plan;
     }
 
-    /// <summary>Books a row that was computed: its tokens count, its full blocks can be found, images it has passed are given back.</summary>
+    /// <summary>Books a row that was computed: its tokens count, its full blocks can be found, images it has passed are given back. Guesses that were right count as tokens of the row by now.</summary>
     public void Commit(in StepRow row)
     {
         var sequence = row.Sequence;
@@ -107,6 +108,7 @@ internal sealed partial class Scheduler(
         }
 
         sequence.Computed = row.Start + row.Count;
+        Charge(sequence, sequence.Computed);
         var full = sequence.Computed / options.BlockSize;
         if (full > sequence.CachedBlocks)
         {
@@ -126,6 +128,16 @@ internal sealed partial class Scheduler(
             {
                 ReleaseImage(image);
             }
+        }
+    }
+
+    /// <summary>Learns what guesses cost from the step that was planned last.</summary>
+    /// <param name="sampled">Rows whose next token was drawn.</param>
+    public void Learn(int sampled, TimeSpan elapsed)
+    {
+        if (_plan.Encodes.Count == 0)
+        {
+            _drafts.Book(_plan.Tokens, _plan.Guesses, sampled, elapsed.TotalSeconds);
         }
     }
 
@@ -170,9 +182,27 @@ internal sealed partial class Scheduler(
             count = count > 0 ? LimitByImages(sequence, sequence.Computed, count) : 0;
             if (count > 0 && EnsureBlocks(sequence, sequence.Computed + count, ref i))
             {
-                Schedule(sequence, count);
+                Schedule(sequence, count, decodes ? GuessAhead(sequence, _tokensLeft - reserved - 1) : 0);
             }
         }
+    }
+
+    /// <summary>Guesses what follows the last token, as far as there is room: neither a running sequence nor the reserve gives way to a guess.</summary>
+    private int GuessAhead(Sequence sequence, int room)
+    {
+        var most = Math.Min(_drafts.Most(sequence), Math.Min(room, sequence.MaxTokens - sequence.Length - 1));
+        if (most <= 0)
+        {
+            return 0;
+        }
+
+        var needed = BlocksFor(sequence.Length + most) - sequence.Blocks.Count;
+        if (needed > 0 && (needed + options.ReservedBlocks(allocator.Total) > allocator.Available || !sequence.Blocks.TryGrow(sequence.Blocks.Count + needed)))
+        {
+            most = (sequence.Blocks.Count * options.BlockSize) - sequence.Length;
+        }
+
+        return most <= 0 ? 0 : sequence.GuessAhead(most);
     }
 
     /// <summary>Preempts from the lowest rank up until there are blocks; false where the sequence itself had to go.</summary>
@@ -233,18 +263,23 @@ internal sealed partial class Scheduler(
         sequence.State = SequenceState.Detached;
     }
 
-    private void Schedule(Sequence sequence, int count)
+    private void Schedule(Sequence sequence, int count, int guesses = 0)
     {
-        var start = sequence.Computed;
-        _plan.Add(new StepRow(sequence, start, count));
-        _tokensLeft -= count;
-        var from = Math.Max(start, sequence.Charged);
-        if (from < start + count)
+        _plan.Add(new StepRow(sequence, sequence.Computed, count, guesses));
+        _tokensLeft -= count + guesses;
+        Charge(sequence, sequence.Computed + count);
+    }
+
+    /// <summary>The tenant pays for tokens once, when they are scheduled; for guesses when they prove right.</summary>
+    private void Charge(Sequence sequence, int upTo)
+    {
+        if (sequence.Charged < upTo)
         {
-            var prompt = Math.Max(0, Math.Min(start + count, sequence.PromptTokens) - from);
-            var generated = start + count - from - prompt;
+            var from = sequence.Charged;
+            var prompt = Math.Max(0, Math.Min(upTo, sequence.PromptTokens) - from);
+            var generated = upTo - from - prompt;
             TenantLedger.Charge(sequence, prompt + (generated * options.DecodeTokenCost));
-            sequence.Charged = start + count;
+            sequence.Charged = upTo;
         }
     }
 

@@ -35,6 +35,7 @@ internal sealed class Sequence
 {
     private readonly SequenceSpec _spec;
     private int[] _tokens;
+    private int[] _guess = [];
 
     public Sequence(SequenceSpec spec, BlockAllocator allocator, KeyHasher hasher, int blockSize, object? tag = null)
     {
@@ -81,6 +82,12 @@ internal sealed class Sequence
 
     public BlockKeyChain Keys { get; }
 
+    /// <summary>What may follow <see cref="Tokens"/>, as the row of the step under way has it.</summary>
+    public ReadOnlySpan<int> Guess => _guess;
+
+    /// <summary>What became of earlier guesses.</summary>
+    public GuessRecord Guesses { get; } = new();
+
     /// <summary>Blocks already offered to the prefix cache.</summary>
     public int CachedBlocks { get; set; }
 
@@ -108,6 +115,17 @@ internal sealed class Sequence
     public Sequence? Next { get; set; }
 
     public Sequence? Previous { get; set; }
+
+    /// <summary>Guesses anew, at most so many tokens, and gives how many.</summary>
+    public int GuessAhead(int most)
+    {
+        if (_guess.Length < most)
+        {
+            _guess = new int[most];
+        }
+
+        return PromptLookup.Guess(Tokens, _guess.AsSpan(0, most));
+    }
 
     public void Append(int token)
     {

@@ -2,11 +2,17 @@ using LlavaCluster.Engine.Caching;
 
 namespace LlavaCluster.Engine.Scheduling;
 
-/// <summary>A run of one sequence's tokens to compute: positions Start..Start+Count-1.</summary>
-internal readonly record struct StepRow(Sequence Sequence, int Start, int Count)
+/// <summary>A run of one sequence's tokens to compute: positions Start..Start+Count-1, and after them as many guesses of what may follow.</summary>
+internal readonly record struct StepRow(Sequence Sequence, int Start, int Count, int Guesses = 0)
 {
     /// <summary>The row reaches the end of what is known, so that its last position predicts the next token.</summary>
     public bool Samples => Start + Count == Sequence.Length;
+
+    /// <summary>Positions whose next token is asked for: the last known one and every guess.</summary>
+    public int Sampled => Samples ? 1 + Guesses : 0;
+
+    /// <summary>Tokens to compute.</summary>
+    public int Tokens => Count + Guesses;
 }
 
 /// <summary>Features to compute into a slot before any row runs.</summary>
@@ -37,6 +43,9 @@ internal sealed class StepPlan
     /// <summary>Sum of the rows' tokens.</summary>
     public int Tokens { get; private set; }
 
+    /// <summary>Guesses among <see cref="Tokens"/>.</summary>
+    public int Guesses { get; private set; }
+
     /// <summary>Sum of the encodes' tokens.</summary>
     public int ImageTokens { get; private set; }
 
@@ -45,7 +54,8 @@ internal sealed class StepPlan
     public void Add(StepRow row)
     {
         Rows.Add(row);
-        Tokens += row.Count;
+        Tokens += row.Tokens;
+        Guesses += row.Guesses;
     }
 
     public void Add(ImageEncode encode)
@@ -62,6 +72,6 @@ internal sealed class StepPlan
         WantedPixels.Clear();
         Expired.Clear();
         Preempted.Clear();
-        (Tokens, ImageTokens) = (0, 0);
+        (Tokens, Guesses, ImageTokens) = (0, 0, 0);
     }
 }

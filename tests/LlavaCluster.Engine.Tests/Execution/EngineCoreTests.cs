@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Tests.Support;
@@ -101,6 +102,33 @@ public sealed class EngineCoreTests
         Assert.Equal(finish, updates[^1].Finish);
         Assert.Equal(ignoreEos ? whole : whole[..whole.IndexOf(whole[3..5], StringComparison.Ordinal)], EngineBench.Text(updates));
         bench.AssertNothingIsHeld();
+    }
+
+    [Fact]
+    public void Step_WhereATextRepeatsItself_DrawsSeveralTokensAtOnceAndTheSameOnes()
+    {
+        var request = Of("a", 80, Text(1, 2, 3)).With(s => s with { IgnoreEos = true });
+        using var bench = new EngineBench(new EngineOptions { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 24, MaxRunningSequences = 8, MaxGuessedTokens = 6 });
+        bench.Runner.Repeats = true;
+        var live = bench.Submit(request);
+        bench.RunToEnd();
+        Assert.Equal(EngineBench.Tokens(EngineBench.Alone(request, repeats: true)), EngineBench.Tokens(EngineBench.Read(live)));
+        Assert.InRange(bench.Core.Steps, 1, 60);
+        bench.AssertNothingIsHeld();
+    }
+
+    [Theory]
+    [InlineData(false, 2)]
+    [InlineData(true, 9)] // how likely a token was is not known without its scores
+    public void Step_WhereAConstraintLeavesOneToken_TakesItWithoutItsScores(bool logprobs, int steps)
+    {
+        using var bench = new EngineBench();
+        var live = bench.Submit(Of("a", 20, Text(1, 2)).With(s => s with { Logprobs = logprobs }) with { Constraint = new ConstraintSpec.Pattern("mnop(r|s)tuv") });
+        bench.RunToEnd();
+        var updates = EngineBench.Read(live);
+        Assert.Matches("^mnop(r|s)tuv$", EngineBench.Text(updates));
+        Assert.Equal((FinishReason.Stop, 9), (updates[^1].Finish, updates.Count));
+        Assert.Equal(steps, bench.Core.Steps);
     }
 
     [Fact]

@@ -38,6 +38,7 @@ public sealed class EngineWorkloadTests
         from kvTokens in Gen.Int[110, 260]
         from imageStep in Gen.Int[3, 12]
         from imageCache in Gen.Int[10, 30]
+        from guessed in Gen.OneOf(Gen.Const(0), Gen.Const(1), Gen.Const(5))
         select new EngineOptions
         {
             BlockSize = blockSize,
@@ -46,15 +47,17 @@ public sealed class EngineWorkloadTests
             MaxRunningSequences = running,
             MaxImageTokensPerStep = imageStep,
             ImageCacheTokens = imageCache,
+            MaxGuessedTokens = guessed,
         };
 
     [Fact]
-    public void Run_WhateverTheBatchTheChunksAndThePreemptions_GivesWhatEachRequestGivesAlone() =>
-        Gen.Select(Request.Array[1, 8], Options).Sample(
-            (requests, options) =>
+    public void Run_WhateverTheBatchTheChunksTheGuessesAndThePreemptions_GivesWhatEachRequestGivesAlone() =>
+        Gen.Select(Request.Array[1, 8], Options, Gen.Bool).Sample(
+            (requests, options, repeats) =>
             {
-                var alone = requests.Select(r => EngineBench.Alone(r)).ToList();
+                var alone = requests.Select(r => EngineBench.Alone(r, repeats: repeats)).ToList();
                 using var bench = new EngineBench(options);
+                bench.Runner.Repeats = repeats;
                 var live = new List<LiveRequest>();
                 foreach (var request in requests)
                 {

@@ -16,7 +16,7 @@ internal sealed class EngineBench : IDisposable
 
     public EngineBench(EngineOptions? options = null, EngineModel? model = null)
     {
-        Options = options ?? new EngineOptions { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 24, MaxRunningSequences = 8, MaxImageTokensPerStep = 8, ImageCacheTokens = 32 };
+        Options = options ?? new EngineOptions { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 24, MaxRunningSequences = 8, MaxImageTokensPerStep = 8, ImageCacheTokens = 32, MaxGuessedTokens = 0 };
         Assert.Null(Options.Validate());
         Runner = new HashRunner(Options, Requests.Vocabulary);
         _factory = new RequestFactory(model ?? Requests.Model, Options, Time);
@@ -98,9 +98,10 @@ internal sealed class EngineBench : IDisposable
     public static string Text(IEnumerable<TokenUpdate> updates, int choice = 0) => string.Concat(updates.Where(u => u.Choice == choice).Select(u => u.Text));
 
     /// <summary>Tokens and text of a request on an engine of its own.</summary>
-    public static List<TokenUpdate> Alone(EngineRequest request, EngineOptions? options = null)
+    public static List<TokenUpdate> Alone(EngineRequest request, EngineOptions? options = null, bool repeats = false)
     {
         using var bench = new EngineBench(options);
+        bench.Runner.Repeats = repeats;
         var live = bench.Submit(request);
         bench.RunToEnd();
         return Read(live);

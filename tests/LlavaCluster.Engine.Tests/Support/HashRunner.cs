@@ -23,6 +23,9 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
     /// <summary>Makes any batch throw that holds this token at a position it computes.</summary>
     public int? PoisonToken { get; set; }
 
+    /// <summary>Lets most tokens follow from the one before them alone, so that texts repeat themselves.</summary>
+    public bool Repeats { get; set; }
+
     /// <summary>Makes logits NaN for rows that end in this token.</summary>
     public int? NanToken { get; set; }
 
@@ -70,17 +73,22 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
                 throw new InvalidOperationException("poisoned");
             }
 
-            total += row.Count;
+            total += row.Tokens;
         }
 
         LargestStep = Math.Max(LargestStep, total);
         foreach (var row in rows)
         {
-            var state = Compute(row);
-            if (row.Samples)
+            var state = row.Start == 0 ? 1 : StateOf(row.Sequence, row.Start - 1);
+            for (var i = 0; i < row.Tokens; i++)
             {
-                Score(state, row, logits[..vocabulary]);
-                logits = logits[vocabulary..];
+                var token = i < row.Count ? row.Sequence.Tokens[row.Start + i] : row.Sequence.Guess[i - row.Count];
+                StateOf(row.Sequence, row.Start + i) = state = Next(state, row.Sequence, row.Start + i, token);
+                if (row.Samples && i >= row.Count - 1)
+                {
+                    Score(state, token, logits[..vocabulary]);
+                    logits = logits[vocabulary..];
+                }
             }
         }
     }
@@ -89,26 +97,21 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
 
     public void Dispose() => IsDisposed = true;
 
-    private ulong Compute(in StepRow row)
-    {
-        var blocks = row.Sequence.Blocks.Blocks;
-        var size = options.BlockSize;
-        var state = row.Start == 0 ? 1 : _states[(blocks[(row.Start - 1) / size] * size) + ((row.Start - 1) % size)];
-        for (var position = row.Start; position < row.Start + row.Count; position++)
-        {
-            var image = row.Sequence.Images.FirstOrDefault(i => i.Start <= position && position < i.End);
-            state = image is null ? Mix(state, (ulong)row.Sequence.Tokens[position]) : Mix(state, Mix(_features[image.Slot], (ulong)(position - image.Start)));
-            _states[(blocks[position / size] * size) + (position % size)] = state;
-        }
+    private ref ulong StateOf(Sequence sequence, int position) =>
+        ref _states[(sequence.Blocks.Blocks[position / options.BlockSize] * options.BlockSize) + (position % options.BlockSize)];
 
-        return state;
+    private ulong Next(ulong state, Sequence sequence, int position, int token)
+    {
+        var image = sequence.Images.FirstOrDefault(i => i.Start <= position && position < i.End);
+        return image is null ? Mix(state, (ulong)token) : Mix(state, Mix(_features[image.Slot], (ulong)(position - image.Start)));
     }
 
-    private void Score(ulong state, in StepRow row, Span<float> logits)
+    private void Score(ulong state, int token, Span<float> logits)
     {
+        var source = Repeats && state % 16 != 0 ? Mix(11, (ulong)token) : state;
         for (var i = 0; i < logits.Length; i++)
         {
-            logits[i] = row.Sequence.Tokens[^1] == NanToken ? float.NaN : (Mix(state, (ulong)i) >> 40) * (8f / (1 << 24));
+            logits[i] = token == NanToken ? float.NaN : (Mix(source, (ulong)i) >> 40) * (8f / (1 << 24));
         }
     }
 
