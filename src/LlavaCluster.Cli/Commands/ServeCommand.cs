@@ -29,7 +29,7 @@ internal static class ServeCommand
     private static readonly Option<bool> ImageUrls = new("--image-urls") { Description = "Fetch pictures that requests name by an https URL; from public addresses only." };
     private static readonly Option<string[]> ImageHosts = new("--image-host") { Description = "With --image-urls: the only hosts to fetch from; may be given more than once. Default: every public one." };
     private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
-
+    private static readonly Option<int> Guesses = new("--guess") { DefaultValueFactory = _ => 8, Description = "Tokens an answer may guess ahead from its own text, to be confirmed in the same step; answers do not change, and how many it does guess follows from what steps take. 0: none." };
     private static readonly Option<int?> TenantMegabytes = new("--max-tenant-mb") { Description = "Most MiB of pictures a tenant may store; what goes beyond is refused. Default: no limit." };
 
     public static Command Create(Terminal terminal)
@@ -40,10 +40,11 @@ internal static class ServeCommand
         Bound(SiloPort, 0, 65_535);
         Bound(Threads, 1, 1024);
         Bound(KvMegabytes, 1, 1 << 24);
+        Bound(Guesses, 0, 64);
         Bound(TenantMegabytes, 1, 1 << 30);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, KeyFile, ImageUrls, ImageHosts, TenantMegabytes,
+            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, Guesses, KeyFile, ImageUrls, ImageHosts, TenantMegabytes,
         };
         command.Validators.Add(result =>
         {
@@ -88,6 +89,7 @@ internal static class ServeCommand
             ImageHosts = [.. parsed.GetValue(ImageHosts) ?? []],
             MaxTenantBytes = (long?)parsed.GetValue(TenantMegabytes) << 20,
             KvBytes = (long)parsed.GetValue(KvMegabytes) << 20,
+            Guesses = parsed.GetValue(Guesses),
         };
         try
         {

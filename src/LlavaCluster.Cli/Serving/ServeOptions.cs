@@ -42,6 +42,9 @@ internal sealed record ServeOptions
 
     public required long KvBytes { get; init; }
 
+    /// <summary>Tokens an answer guesses ahead at most; 0 for none.</summary>
+    public int Guesses { get; init; } = 8;
+
     /// <summary>Most bytes of pictures a tenant may store; null: no limit.</summary>
     public long? MaxTenantBytes { get; init; }
 

@@ -151,6 +151,7 @@ internal sealed class Server : IAsyncDisposable
         Weights = WeightNames.Parse(options.Weights),
         Threads = options.Threads,
         KvBytes = options.KvBytes,
+        Guesses = options.Guesses,
     };
 
     private sealed class WorkerModels(WorkerTable table) : IModelCatalog

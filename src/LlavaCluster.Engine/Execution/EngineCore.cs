@@ -30,6 +30,7 @@ internal sealed partial class EngineCore
     private readonly LiveRequests _requests;
     private readonly StepExecutor _executor;
     private readonly TokenPublisher _publisher;
+    private readonly StepSettlement _settlement;
     private readonly Action<CacheKey, Exception> _loadFailed;
 
     public EngineCore(
@@ -46,6 +47,7 @@ internal sealed partial class EngineCore
         _requests = new LiveRequests(options, Blocks, Features, Scheduler, Pixels, time, instruments, logger);
         _executor = new StepExecutor(runner, Pixels, model.VocabularySize);
         _publisher = new TokenPublisher(model, instruments, time);
+        _settlement = new StepSettlement(_executor, Scheduler, Features, Pixels, _requests, _publisher);
         _loadFailed = _requests.OnLoadFailed;
     }
 
@@ -111,9 +113,14 @@ internal sealed partial class EngineCore
         }
 
         _executor.Execute(plan);
-        SettleImages(plan);
         var before = GeneratedTokens;
-        var (sampled, right) = SettleRows(plan);
+        var (sampled, right) = _settlement.Settle(plan);
+        if (_settlement.DeviceIsLost)
+        {
+            IsFaulted = true;
+            _requests.FailAll(FailureKind.DeviceFault, "The device fails every request.");
+        }
+
         Book(plan, (int)(GeneratedTokens - before), sampled, right, _time.GetElapsedTime(started));
         return StepOutcome.Worked;
     }
@@ -130,150 +137,6 @@ internal sealed partial class EngineCore
 
     /// <summary>Makes everything cached for a tenant unfindable; returns how many blocks and images there were.</summary>
     public (int Blocks, int Images) Erase(string tenant) => (_prefixes.RemoveOwnedBy(tenant), Features.RemoveOwnedBy(tenant));
-
-    private void SettleImages(StepPlan plan)
-    {
-        foreach (var encode in plan.Encodes)
-        {
-            if (_executor.FailedSlots.ContainsKey(encode.Slot))
-            {
-                Features.MarkFailed(encode.Slot);
-            }
-            else
-            {
-                Features.MarkReady(encode.Slot);
-                Pixels.Encoded(encode.Key);
-            }
-        }
-    }
-
-    /// <summary>Rows whose next token was drawn, and guesses that were right.</summary>
-    private (int Sampled, int Right) SettleRows(StepPlan plan)
-    {
-        var (sampled, right, failed) = (0, 0, 0);
-        for (var i = 0; i < plan.Rows.Count; i++)
-        {
-            var row = plan.Rows[i];
-            var result = _executor.Results[i];
-            var request = LiveRequests.OwnerOf(row.Sequence);
-            if (result.Fault is not null)
-            {
-                failed++;
-            }
-            else if (!request.IsDone)
-            {
-                var samples = row.Samples;
-                Scheduler.Commit(row);
-                if (samples)
-                {
-                    sampled++;
-                    right += PublishAll(request, row, result);
-                }
-            }
-        }
-
-        if (failed > 0)
-        {
-            FailRows(plan, failed);
-        }
-
-        return (sampled, right);
-    }
-
-    private void FailRows(StepPlan plan, int failed)
-    {
-        // Where anything came out, the device works and the fault is the rows' own. Otherwise it is asked, for a lost device and a poisoned request look alike.
-        var nothingCameOut = failed == plan.Rows.Count && _executor.FailedSlots.Count == plan.Encodes.Count;
-        IsFaulted |= nothingCameOut && !_executor.DeviceAnswers();
-        for (var i = 0; i < plan.Rows.Count; i++)
-        {
-            if (_executor.Results[i].Fault is { } fault)
-            {
-                var kind = IsFaulted ? FailureKind.DeviceFault : _executor.FailedSlots.ContainsValue(fault) ? FailureKind.Image : FailureKind.Poisoned;
-                _requests.Fail(LiveRequests.OwnerOf(plan.Rows[i].Sequence), kind, "The model could not compute this request", fault);
-            }
-        }
-
-        if (IsFaulted)
-        {
-            _requests.FailAll(FailureKind.DeviceFault, "The device fails every request.");
-        }
-    }
-
-    // A guess that comes true was computed already: its logits give the next token. Draws depend on nothing but logits and positions, so they are those of a run without guesses.
-    private int PublishAll(LiveRequest request, in StepRow row, RowResult result)
-    {
-        var (sequence, known, right) = (row.Sequence, row.Start + row.Count, 0);
-        while (Publish(request, sequence, _executor.LogitsOf(result, right)))
-        {
-            while (right < row.Guesses && known + right < sequence.Length && sequence.Tokens[known + right] == sequence.Guess[right])
-            {
-                right++;
-            }
-
-            if (right > 0)
-            {
-                Scheduler.Commit(row with { Count = row.Count + right });
-            }
-
-            if (known + right < sequence.Length)
-            {
-                break;
-            }
-        }
-
-        sequence.Guesses.Add(row.Guesses, right);
-        return right;
-    }
-
-    /// <summary>Whether the choice goes on.</summary>
-    private bool Publish(LiveRequest request, Sequence sequence, ReadOnlySpan<float> logits)
-    {
-        var choice = (Choice)sequence.Tag!;
-        try
-        {
-            if (_publisher.Publish(request, choice, logits) is { } failure)
-            {
-                DistrustIfBroken(request, failure);
-                _requests.Fail(request, failure.Kind, failure.Message);
-                return false;
-            }
-        }
-        catch (Exception fault)
-        {
-            // The edge of fault isolation: a constraint or a decoder that throws fails its own request.
-            _requests.Fail(request, FailureKind.Poisoned, "The answer's next token could not be drawn", fault);
-            return false;
-        }
-
-        if (request.IsDone)
-        {
-            _requests.Finish(request);
-        }
-        else if (choice.Finish is not null)
-        {
-            Scheduler.Remove(sequence);
-        }
-
-        return choice.Finish is null && !request.IsDone;
-    }
-
-    // Prompts are cached chunk by chunk, long before their scores tell whether what was computed makes sense.
-    private void DistrustIfBroken(LiveRequest request, RequestFailure failure)
-    {
-        if (failure.Kind != FailureKind.NotFinite)
-        {
-            return;
-        }
-
-        foreach (var choice in request.Choices)
-        {
-            if (choice.Sequence is { } sequence)
-            {
-                Scheduler.Distrust(sequence);
-            }
-        }
-    }
 
     private void Book(StepPlan plan, int generated, int sampled, int right, TimeSpan elapsed)
     {

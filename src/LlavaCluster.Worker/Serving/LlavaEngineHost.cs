@@ -179,6 +179,7 @@ internal sealed partial class LlavaEngineHost(
     {
         var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads, PagedDecoder.HasMachineCode(model.Network, options.Weights));
         sized.Weights = options.Weights;
+        sized.MaxGuessedTokens = options.Guesses;
         return sized;
     }
 

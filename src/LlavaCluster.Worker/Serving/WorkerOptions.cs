@@ -34,6 +34,9 @@ public sealed class WorkerOptions
     /// <summary>Memory of the KV cache in bytes. Default: 1 GiB, or one full context where that is more.</summary>
     public long KvBytes { get; init; } = 1L << 30;
 
+    /// <summary>Tokens an answer guesses ahead at most; 0 for none. Default: 8.</summary>
+    public int Guesses { get; init; } = 8;
+
     /// <summary>Threads that compute. Default: every processor.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
