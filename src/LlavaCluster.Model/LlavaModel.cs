@@ -29,7 +29,7 @@ public sealed class LlavaModel : IDisposable
         try
         {
             var type = dtype ?? DefaultType(checkpoint, device);
-            return new LlavaModel(checkpoint, new LlavaNetwork(checkpoint.Config, new CheckpointWeights(checkpoint, type, device), type, device));
+            return new LlavaModel(checkpoint, new LlavaNetwork(checkpoint.Config, new CheckpointWeights(checkpoint, type, device), type, device, checkpoint.Packed));
         }
         catch
         {

@@ -3,6 +3,7 @@ using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Language;
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Vision;
+using LlavaCluster.Model.Weights;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -32,9 +33,11 @@ public sealed class LlavaNetwork : nn.Module
     private readonly Parameter? _newline;
 
     /// <summary>Takes every tensor from <paramref name="weights"/>, in <paramref name="dtype"/> and on <paramref name="device"/>.</summary>
-    public LlavaNetwork(LlavaConfig config, IWeightSource weights, ScalarType dtype, Device device)
+    /// <param name="packed">Matrices that our kernels alone can read; the parameters in their places hold no numbers. It must outlive the network.</param>
+    public LlavaNetwork(LlavaConfig config, IWeightSource weights, ScalarType dtype, Device device, PackedMatrices? packed = null)
         : base(nameof(LlavaNetwork))
     {
+        Packed = packed;
         Config = config;
         Dtype = dtype;
         Device = device;
@@ -53,6 +56,9 @@ public sealed class LlavaNetwork : nn.Module
     public ScalarType Dtype { get; }
 
     public Device Device { get; }
+
+    /// <summary>Where it is not null, <see cref="Forward"/> and <see cref="Logits"/> are refused: the language model's matrices are for <see cref="Kernels.Decoding.PagedDecoder"/>.</summary>
+    public PackedMatrices? Packed { get; }
 
     /// <summary>Normalised pixels [tiles, 3, S, S] to projected features [tiles, tokensPerTile, hidden].</summary>
     public Tensor EncodeTiles(Tensor pixels, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null) =>
@@ -86,13 +92,27 @@ public sealed class LlavaNetwork : nn.Module
     public Tensor Embed(Tensor ids) => _language.Embed(ids);
 
     /// <summary>Packed embeddings [tokens, hidden] at their positions [tokens] (int64, below MaxPositions) to normed hidden states [tokens, hidden].</summary>
-    public Tensor Forward(Tensor embeddings, Tensor positions, IAttention attention, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null) =>
-        _language.Forward(embeddings, positions, attention, adapters, probe);
+    /// <exception cref="NotSupportedException">The matrices are packed.</exception>
+    public Tensor Forward(Tensor embeddings, Tensor positions, IAttention attention, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null)
+    {
+        RequirePlain();
+        return _language.Forward(embeddings, positions, attention, adapters, probe);
+    }
 
     /// <summary>Next-token logits of chosen hidden states, [rows, hidden] to [rows, vocab] in float32.</summary>
+    /// <exception cref="NotSupportedException">The matrices are packed.</exception>
     public Tensor Logits(Tensor hidden, AdapterBatch? adapters = null)
     {
+        RequirePlain();
         var logits = _head is null ? nn.functional.linear(hidden, _language.EmbeddingTable) : _head.Forward(hidden, adapters);
         return logits.to(ScalarType.Float32);
+    }
+
+    private void RequirePlain()
+    {
+        if (Packed is not null)
+        {
+            throw new NotSupportedException($"The model's matrices are stored in {Packed.Format}, which only the CPU's kernels read; this needs the model they were made from.");
+        }
     }
 }

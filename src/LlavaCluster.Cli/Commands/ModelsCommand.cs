@@ -8,7 +8,7 @@ namespace LlavaCluster.Cli.Commands;
 /// <summary><c>llava models</c>: what can be done with a model folder without serving it.</summary>
 internal static class ModelsCommand
 {
-    public static Command Create(Terminal terminal) => new("models", "Inspect and make model folders.") { Parity(), RandomModelCommand.Create(), CompareWeightsCommand.Create(terminal) };
+    public static Command Create(Terminal terminal) => new("models", "Inspect and make model folders.") { Parity(), RandomModelCommand.Create(), CompareWeightsCommand.Create(terminal), QuantizeCommand.Create(terminal) };
 
     private static Command Parity()
     {

@@ -90,7 +90,7 @@ internal sealed class ModelRunner : IModelRunner
     {
         using var mode = inference_mode();
         using var scope = NewDisposeScope();
-        _ = _network.Logits(_network.Embed(tensor(new long[] { 0 }, device: _network.Device))).cpu();
+        _ = _network.Embed(tensor(new long[] { 0 }, device: _network.Device)).sum().cpu();
     }
 
     public void Dispose()

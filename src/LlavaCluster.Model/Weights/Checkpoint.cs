@@ -12,8 +12,9 @@ public sealed class Checkpoint : IDisposable
     private readonly IReadOnlyList<ITensorFile> _files;
     private readonly IReadOnlyDictionary<string, CheckpointTensor> _tensors;
 
-    internal Checkpoint(string folder, LlavaConfig config, IReadOnlyList<ITensorFile> files, IReadOnlyDictionary<string, CheckpointTensor> tensors)
+    internal Checkpoint(string folder, LlavaConfig config, IReadOnlyList<ITensorFile> files, IReadOnlyDictionary<string, CheckpointTensor> tensors, PackedMatrices? packed)
     {
+        Packed = packed;
         Folder = folder;
         Config = config;
         _files = files;
@@ -24,8 +25,14 @@ public sealed class Checkpoint : IDisposable
 
     public LlavaConfig Config { get; }
 
-    /// <summary>Bytes of all tensors as stored.</summary>
+    /// <summary>Bytes of all tensors as stored, or as they would be in bfloat16 where they are packed.</summary>
     public long Bytes => _tensors.Values.Sum(tensor => tensor.Info.Shape.Aggregate((long)TensorMemory.ElementSize(tensor.Info.Type), (size, extent) => size * extent));
+
+    /// <summary>The matrices that are stored as kernels read them; null where all are plain numbers.</summary>
+    public PackedMatrices? Packed { get; }
+
+    /// <summary>Whether <see cref="Take"/> gives no numbers for this name, because they are packed.</summary>
+    internal bool IsPacked(string name) => _tensors.TryGetValue(name, out var tensor) && tensor.IsPacked;
 
     /// <summary>The type the language model's matrices are stored in; its norms may have another.</summary>
     public ScalarType StoredType => _tensors["language_model.embed_tokens.weight"].Info.Type;
@@ -62,4 +69,5 @@ public sealed class Checkpoint : IDisposable
 
 /// <summary>A tensor, and how to get a view of it.</summary>
 /// <param name="View">Makes a tensor that the caller disposes.</param>
-internal sealed record CheckpointTensor(TensorInfo Info, Func<Tensor> View);
+/// <param name="IsPacked">The view is of one zero that stands for all of them.</param>
+internal sealed record CheckpointTensor(TensorInfo Info, Func<Tensor> View, bool IsPacked = false);

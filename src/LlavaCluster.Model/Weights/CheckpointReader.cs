@@ -30,8 +30,9 @@ public static class CheckpointReader
 
             AddProjector(tensors, files, folder, options.Projector);
             AddNewline(tensors, root, config);
+            var packed = PackedMatricesReader.Take(folder, tensors);
             RequirePlan(folder, config, tensors);
-            return new Checkpoint(folder, config, files, tensors);
+            return new Checkpoint(folder, config, files, tensors, packed);
         }
         catch
         {

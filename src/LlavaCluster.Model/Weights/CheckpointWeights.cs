@@ -11,6 +11,14 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ScalarType dtype,
 {
     public Tensor Take(string name, params long[] shape)
     {
+        if (checkpoint.IsPacked(name))
+        {
+            // It only holds the parameter's place; nothing may compute with it (LlavaNetwork.Packed).
+            using var place = checkpoint.Take(name, shape);
+            using var zero = zeros(1, dtype, device);
+            return zero.expand(shape);
+        }
+
         var taken = checkpoint.Take(name, shape);
         if (!taken.is_contiguous())
         {

@@ -54,7 +54,7 @@ internal sealed class ServedModel : IDisposable
                 VocabSize = config.Text.VocabSize,
                 MaxImageTokens = MostTokens(config),
                 CreatedAt = now,
-                Precision = options.Weights?.ToString() ?? model.Network.Dtype.ToString(),
+                Precision = (options.Weights ?? model.Network.Packed?.Format)?.ToString() ?? model.Network.Dtype.ToString(),
                 Parameters = model.Network.parameters().Sum(parameter => parameter.numel()),
             };
             return new ServedModel(model, codec, new PromptRenderer(ChooseTemplate(options, config), codec), preprocessor, card);

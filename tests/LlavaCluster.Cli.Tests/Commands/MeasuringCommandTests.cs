@@ -52,6 +52,25 @@ public sealed class MeasuringCommandTests
     }
 
     [Fact]
+    public async Task Quantize_MakesAFolderThatIsMeasuredAsAnyOther()
+    {
+        var folder = Directory.CreateTempSubdirectory("llava-packed-").FullName;
+        try
+        {
+            var (code, printed, errors) = await RunAsync("models", "quantize", ServeOptions.ShippedModel, "--weights", "q4", "--out", folder);
+            Assert.Equal((0, $"Written to {folder}.", ""), (code, printed.Trim(), errors));
+
+            (code, printed, errors) = await RunAsync("bench", "device", "--model", folder, "--batch", "1", "--context", "20", "--prompt", "40", "--rounds", "1");
+            Assert.Equal((0, ""), (code, errors));
+            Assert.Contains("0.002 GB of weights a step", printed, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Weights_OfTooShortAText_NamesTheBound()
     {
         var text = Path.GetTempFileName();

@@ -7,13 +7,14 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Model.Kernels.Decoding;
 
 /// <summary>
-/// A language model's weights as the kernels read them: matrices where they lie (the mapped file) or packed into memory of our own, norms widened to float32. The network
+/// A language model's weights as the kernels read them: matrices where they lie (the mapped file, packed there or not) or packed into memory of our own, norms widened to float32. The network
 /// must outlive this.
 /// </summary>
 internal sealed unsafe class DecoderWeights : IDisposable
 {
     private readonly List<IDisposable> _buffers = [];
     private readonly Dictionary<string, Tensor> _tensors;
+    private readonly PackedMatrices? _stored;
     private readonly WeightFormat _format;
     private readonly KernelTeam _team;
 
@@ -22,7 +23,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
     /// <param name="team">Packs.</param>
     public DecoderWeights(LlavaNetwork network, WeightFormat format, KernelTeam team)
     {
-        (_format, _team) = (format, team);
+        (_format, _team, _stored) = (format, team, network.Packed);
         _tensors = network.named_parameters().ToDictionary(entry => entry.name, entry => (Tensor)entry.parameter, StringComparer.Ordinal);
         var text = network.Config.Text;
         const string embedding = "language_model.embed_tokens.weight";
@@ -52,37 +53,15 @@ internal sealed unsafe class DecoderWeights : IDisposable
     {
         var tensor = _tensors[name];
         var kernel = ProductKernel.For(_format, (int)tensor.shape[1]);
-        var address = _format is WeightFormat.Q8 or WeightFormat.Q4 ? Pack(tensor, kernel) : (nint)TensorMemory.Address(tensor);
+        var address = _stored?.Find(name) ?? (_format is WeightFormat.Q8 or WeightFormat.Q4 ? Pack(tensor, kernel) : (nint)TensorMemory.Address(tensor));
         return new(address, (int)tensor.shape[0], kernel);
     }
 
-    // A block of outputs at a time, so that only a few rows exist in float32.
     private nint Pack(Tensor tensor, IProductKernel kernel)
     {
-        const int rows = ProductKernel.OutputMultiple;
-        var (source, inputs, isHalf) = ((nint)TensorMemory.Address(tensor), kernel.Inputs, tensor.dtype == ScalarType.BFloat16);
-        var layout = new IntegerLayout(_format, inputs);
-        var blocks = (int)tensor.shape[0] / rows;
-        var packed = new NativeBuffer<byte>((long)blocks * layout.BlockBytes);
+        var packed = new NativeBuffer<byte>(MatrixPacking.Bytes(_format, tensor.shape[0], kernel.Inputs));
         _buffers.Add(packed);
-        _team.Run(blocks, (block, _) =>
-        {
-            var wide = new float[rows * inputs];
-            fixed (float* values = wide)
-            {
-                var first = (long)block * rows * inputs;
-                if (isHalf)
-                {
-                    RowKernels.Load<BFloat16Element, ushort>((ushort*)source + first, values, wide.Length);
-                }
-                else
-                {
-                    RowKernels.Load<Float32Element, float>((float*)source + first, values, wide.Length);
-                }
-            }
-
-            IntegerPacking.Pack(layout, wide, rows, packed.Pointer + ((nint)block * layout.BlockBytes));
-        });
+        MatrixPacking.Pack(tensor, _format, packed.Pointer, _team);
         return (nint)packed.Pointer;
     }
 

@@ -22,18 +22,23 @@ public static class PagedDecoder
     /// <summary>Whether this processor has machine code for the network's products; what runs without is several times slower.</summary>
     /// <param name="weights">As <see cref="For"/> has it.</param>
     public static bool HasMachineCode(LlavaNetwork network, WeightFormat? weights = null) =>
-        network.Dtype is ScalarType.BFloat16 or ScalarType.Float32 && ProductKernel.HasMachine(weights ?? Own(network));
+        network.Dtype is ScalarType.BFloat16 or ScalarType.Float32 && ProductKernel.HasMachine(weights ?? network.Packed?.Format ?? Own(network));
 
     /// <summary>Our kernels where they fit, libtorch otherwise.</summary>
     /// <param name="network">It and the cache must outlive the decoder.</param>
     /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
     /// <param name="mostTokens">Of one step.</param>
     /// <param name="weights">What to make of the matrices; null leaves them as they are.</param>
-    /// <exception cref="NotSupportedException">Another format than the network's own for a network that our kernels do not take, or one that they do not make.</exception>
+    /// <exception cref="NotSupportedException">Another format than the network's own for a network that our kernels do not take, or one that they do not make; or packed matrices where our kernels do not run.</exception>
     public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null)
     {
         var own = Own(network);
-        var format = weights ?? own;
+        var format = weights ?? network.Packed?.Format ?? own;
+        if (network.Packed is { } packed && (format != packed.Format || !FitsCpu(network, cache)))
+        {
+            throw new NotSupportedException($"The model's matrices are stored in {packed.Format}, which needs a CPU and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens; they cannot be served as {format} on {network.Device.type}.");
+        }
+
         if (FitsCpu(network, cache) && (format == own || format is WeightFormat.Q8 or WeightFormat.Q4))
         {
             return own == WeightFormat.BFloat16

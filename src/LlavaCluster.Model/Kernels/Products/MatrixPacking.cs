@@ -1,0 +1,41 @@
+using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Threading;
+using LlavaCluster.Model.Weights;
+using static TorchSharp.torch;
+
+namespace LlavaCluster.Model.Kernels.Products;
+
+/// <summary>Packs whole matrices into integers.</summary>
+internal static unsafe class MatrixPacking
+{
+    /// <summary>Bytes of a packed matrix.</summary>
+    public static long Bytes(WeightFormat format, long outputs, long inputs) => outputs / ProductKernel.OutputMultiple * new IntegerLayout(format, (int)inputs).BlockBytes;
+
+    /// <param name="matrix">[outputs, inputs] in bfloat16 or float32, contiguous, on the CPU.</param>
+    /// <param name="packed">Room for <see cref="Bytes"/>.</param>
+    public static void Pack(Tensor matrix, WeightFormat format, byte* packed, KernelTeam team)
+    {
+        const int rows = ProductKernel.OutputMultiple;
+        var (source, target, inputs, isHalf) = ((nint)TensorMemory.Address(matrix), (nint)packed, (int)matrix.shape[1], matrix.dtype == ScalarType.BFloat16);
+        var layout = new IntegerLayout(format, inputs);
+        // A block of outputs at a time, so that only a few rows exist in float32.
+        team.Run((int)matrix.shape[0] / rows, (block, _) =>
+        {
+            var wide = new float[rows * inputs];
+            fixed (float* values = wide)
+            {
+                var first = (long)block * rows * inputs;
+                if (isHalf)
+                {
+                    RowKernels.Load<BFloat16Element, ushort>((ushort*)source + first, values, wide.Length);
+                }
+                else
+                {
+                    RowKernels.Load<Float32Element, float>((float*)source + first, values, wide.Length);
+                }
+            }
+
+            IntegerPacking.Pack(layout, wide, rows, (byte*)target + ((nint)block * layout.BlockBytes));
+        });
+    }
+}
