@@ -18,8 +18,8 @@ public sealed class EngineOptions
     public int MaxRunningSequences { get; set; } = 64;
 
     /// <summary>
-    /// Tokens that a sequence guesses ahead at most, from how its text went on before, to be confirmed or dropped in the same step; answers do not change. How many it does guess
-    /// follows from what steps of this engine take. 0 for none. Default 8.
+    /// Tokens that a sequence guesses ahead at most, from how its text went on before, to be confirmed or dropped in the same step. Answers do not change: our kernels compute the
+    /// same whatever else is in the step, libtorch's up to rounding. How many it does guess follows from what steps of this engine take. 0 for none. Default 8.
     /// </summary>
     public int MaxGuessedTokens { get; set; } = 8;
 

@@ -51,7 +51,7 @@ public sealed partial class ReadmeTests(ShippedModel served) : IClassFixture<Shi
 
     [Theory]
     [InlineData(@"(?<!bench) serve ", "ServeCommand.cs")]
-    [InlineData(@"bench serve ", "BenchServeCommand.cs")]
+    [InlineData(@"bench (serve|engine) ", "LoadMeasurement.cs")]
     public void EveryOption_OfAServeCommand_Exists(string command, string source)
     {
         var lines = Blocks("sh").SelectMany(block => block.Split('\n')).Where(line => Regex.IsMatch(line, command)).ToList();

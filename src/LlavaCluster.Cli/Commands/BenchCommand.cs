@@ -22,7 +22,7 @@ internal static class BenchCommand
     private static readonly Option<int> Rounds = new("--rounds") { DefaultValueFactory = _ => 5, Description = "Repetitions; medians are printed." };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
 
-    public static Command Create(Terminal terminal) => new("bench", "Measure.") { Device(terminal), BenchServeCommand.Create(terminal) };
+    public static Command Create(Terminal terminal) => new("bench", "Measure.") { Device(terminal), BenchEngineCommand.Create(terminal), BenchServeCommand.Create(terminal) };
 
     private static Command Device(Terminal terminal)
     {
@@ -76,7 +76,7 @@ internal static class BenchCommand
     private static void Print(Terminal terminal, string folder, LlavaModel model, DeviceBenchmarkOptions options, DeviceBenchmark benchmark)
     {
         var network = model.Network;
-        Line($"{folder}: {network.parameters().Sum(parameter => parameter.numel()) / 1e6:0} M parameters, {options.Weights?.ToString() ?? network.Dtype.ToString()}, {benchmark.WeightBytes / 1e9:0.000} GB of weights a step");
+        Line($"{folder}: {network.parameters().Sum(parameter => parameter.numel()) / 1e6:0} M parameters, {(options.Weights ?? network.Packed?.Format)?.ToString() ?? network.Dtype.ToString()}, {benchmark.WeightBytes / 1e9:0.000} GB of weights a step");
         Line($"{RuntimeInformation.OSArchitecture}, {options.Threads} threads, medians of {options.Rounds}");
         Line($"");
         Line($"| what | figure | of the ceiling |");

@@ -85,7 +85,7 @@ internal static class EvalCommand
 
             return 0;
         }
-        catch (Exception exception) when (exception is HttpRequestException or CheckpointException or ArgumentException or IOException or InvalidOperationException or InvalidDataException)
+        catch (Exception exception) when (exception is HttpRequestException or CheckpointException or NotSupportedException or ArgumentException or IOException or InvalidOperationException or InvalidDataException)
         {
             AnsiConsole.MarkupLineInterpolated($"[red]{exception.Message}[/]");
             return 1;

@@ -27,7 +27,7 @@ internal static class ModelsCommand
             AnsiConsole.Write(ParityReport.Render(rows));
             return rows.All(row => row.Holds) ? 0 : 1;
         }
-        catch (Exception exception) when (exception is CheckpointException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is CheckpointException or NotSupportedException or IOException or UnauthorizedAccessException)
         {
             AnsiConsole.MarkupLineInterpolated($"[red]{folder}: {exception.Message}[/]");
             return 1;

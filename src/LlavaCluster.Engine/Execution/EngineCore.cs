@@ -144,7 +144,7 @@ internal sealed partial class EngineCore
         ComputedTokens += plan.Tokens;
         if (elapsed > TimeSpan.Zero)
         {
-            var rate = (plan.Tokens + plan.ImageTokens) / elapsed.TotalSeconds;
+            var rate = (plan.Tokens - plan.Guesses + right + plan.ImageTokens) / elapsed.TotalSeconds;
             TokensPerSecond = TokensPerSecond == 0 ? rate : (0.95 * TokensPerSecond) + (0.05 * rate);
         }
 

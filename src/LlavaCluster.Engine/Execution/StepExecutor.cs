@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using LlavaCluster.Engine.Scheduling;
 
@@ -35,7 +36,8 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
 
         if (_logits.Length < samples * vocabulary)
         {
-            _logits = new float[samples * vocabulary];
+            // How many there are changes with every step's guesses: few sizes, so that it soon allocates no more.
+            _logits = new float[(int)BitOperations.RoundUpToPowerOf2((uint)samples) * vocabulary];
         }
 
         Forward(0, _rows.Count, 0);

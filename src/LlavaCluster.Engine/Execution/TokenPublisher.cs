@@ -7,7 +7,7 @@ namespace LlavaCluster.Engine.Execution;
 /// <summary>Draws a choice's next token from its logits and puts it into the request's stream. One thread.</summary>
 internal sealed class TokenPublisher(EngineModel model, EngineInstruments instruments, TimeProvider time)
 {
-    // Of one step: the stream stays bounded whatever a constraint prescribes.
+    // Behind one draw: the stream stays bounded whatever a constraint prescribes.
     private const int MostForced = 32;
 
     private readonly Sampler _sampler = new(model.VocabularySize, [.. model.ReservedTokens], [.. model.EndTokens]);
@@ -20,7 +20,13 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
     {
         try
         {
-            return Draw(request, choice, logits) ?? Force(request, choice);
+            if (Draw(request, choice, logits) is { } failure)
+            {
+                return failure;
+            }
+
+            Force(request, choice);
+            return null;
         }
         catch (ConstraintLimitException)
         {
@@ -51,14 +57,12 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
         return null;
     }
 
-    private RequestFailure? Force(LiveRequest request, Choice choice)
+    private void Force(LiveRequest request, Choice choice)
     {
         for (var i = 0; i < MostForced && choice.Forced is { } token; i++)
         {
             Take(request, choice, token, float.NaN, top: 0);
         }
-
-        return null;
     }
 
     private void Take(LiveRequest request, Choice choice, int token, float logprob, int top)

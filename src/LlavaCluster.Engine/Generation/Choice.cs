@@ -44,7 +44,7 @@ internal sealed class Choice
 
     /// <summary>The one token that may come next, where there is but one and nobody asked how likely it is; otherwise null. It needs no scores.</summary>
     /// <exception cref="ConstraintLimitException">The constraint costs too much.</exception>
-    public int? Forced => Finish is null && !_options.Logprobs && Constraint?.Only is { } token && !(_options.IgnoreEos && _endTokens.Contains(token)) ? token : null;
+    public int? Forced => Finish is null && !_options.Logprobs ? Constraint?.Only : null;
 
     /// <summary>Takes the next token of the answer and gives the text that it makes certain; null, and nothing changes, where the constraint does not allow it.</summary>
     public string? Take(int token)

@@ -8,7 +8,7 @@ public enum FailureKind
     /// <summary>The deadline passed before the answer was complete.</summary>
     DeadlineExceeded,
 
-    /// <summary>An image cannot be decoded or encoded, whoever tries.</summary>
+    /// <summary>An image cannot be decoded or encoded, or is stored no longer, whoever tries.</summary>
     Image,
 
     /// <summary>An image's pixels could not be read for now: where they are stored is slow or does not answer.</summary>

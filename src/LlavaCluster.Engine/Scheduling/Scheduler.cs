@@ -94,6 +94,7 @@ internal sealed partial class Scheduler(
             Admit();
         }
 
+        PlanGuesses();
         features.TakeDropped(_plan.DroppedSlots);
         return _plan;
     }
@@ -159,13 +160,13 @@ internal sealed partial class Scheduler(
         _earliestDeadline = _running.Concat(Waiting.All()).Min(s => s.Deadline) ?? DateTimeOffset.MaxValue;
     }
 
-    /// <summary>Every running sequence by rank. Those with one pending token keep one token of the budget each, so that a long prompt never stalls them.</summary>
+    /// <summary>Every running sequence by rank. Those that answer keep one token of the budget each, so that a long prompt never stalls them.</summary>
     private void PlanRunning()
     {
         var reserved = 0;
         foreach (var sequence in _running)
         {
-            reserved += sequence is { Paused: false, Pending: 1 } ? 1 : 0;
+            reserved += !sequence.Paused && Answers(sequence) ? 1 : 0;
         }
 
         for (var i = 0; i < _running.Count; i++)
@@ -176,33 +177,42 @@ internal sealed partial class Scheduler(
                 continue;
             }
 
-            var decodes = sequence.Pending == 1;
-            reserved -= decodes ? 1 : 0;
-            var count = decodes ? 1 : Math.Min(sequence.Pending, _tokensLeft - reserved);
+            reserved -= Answers(sequence) ? 1 : 0;
+            var count = Math.Min(sequence.Pending, _tokensLeft - reserved);
             count = count > 0 ? LimitByImages(sequence, sequence.Computed, count) : 0;
             if (count > 0 && EnsureBlocks(sequence, sequence.Computed + count, ref i))
             {
-                Schedule(sequence, count, decodes ? GuessAhead(sequence, _tokensLeft - reserved - 1) : 0);
+                Schedule(sequence, count);
             }
         }
     }
 
-    /// <summary>Guesses what follows the last token, as far as there is room: neither a running sequence nor the reserve gives way to a guess.</summary>
+    // Its prompt is computed, or it is about to be: the next token is drawn, or was prescribed.
+    private static bool Answers(Sequence sequence) => sequence.Pending == 1 || (sequence.Pending > 0 && sequence.Length > sequence.PromptTokens);
+
+    /// <summary>Rows that draw a token guess what follows it, with what all others have left of the budget.</summary>
+    private void PlanGuesses()
+    {
+        for (var i = 0; i < _plan.Rows.Count && _tokensLeft > 0; i++)
+        {
+            if (_plan.Rows[i] is { Samples: true, Sequence: var sequence })
+            {
+                var guesses = GuessAhead(sequence, Math.Min(_tokensLeft, sequence.MaxTokens - sequence.Length - 1));
+                _plan.Guess(i, guesses);
+                _tokensLeft -= guesses;
+            }
+        }
+    }
+
+    /// <summary>Guesses as far as there are places: blocks that nobody waits for, beyond the reserve, or the rest of the sequence's own last block.</summary>
     private int GuessAhead(Sequence sequence, int room)
     {
-        var most = Math.Min(_drafts.Most(sequence), Math.Min(room, sequence.MaxTokens - sequence.Length - 1));
-        if (most <= 0)
-        {
-            return 0;
-        }
-
-        var needed = BlocksFor(sequence.Length + most) - sequence.Blocks.Count;
-        if (needed > 0 && (needed + options.ReservedBlocks(allocator.Total) > allocator.Available || !sequence.Blocks.TryGrow(sequence.Blocks.Count + needed)))
-        {
-            most = (sequence.Blocks.Count * options.BlockSize) - sequence.Length;
-        }
-
-        return most <= 0 ? 0 : sequence.GuessAhead(most);
+        var most = Math.Min(_drafts.Most(sequence), room);
+        var count = most <= 0 ? 0 : sequence.GuessAhead(most);
+        var blocks = BlocksFor(sequence.Length + count);
+        var needed = blocks - sequence.Blocks.Count;
+        var isFree = needed <= 0 || (Waiting.Count == 0 && needed + options.ReservedBlocks(allocator.Total) <= allocator.Available && sequence.Blocks.TryGrow(blocks));
+        return isFree ? count : (sequence.Blocks.Count * options.BlockSize) - sequence.Length;
     }
 
     /// <summary>Preempts from the lowest rank up until there are blocks; false where the sequence itself had to go.</summary>
@@ -263,10 +273,10 @@ internal sealed partial class Scheduler(
         sequence.State = SequenceState.Detached;
     }
 
-    private void Schedule(Sequence sequence, int count, int guesses = 0)
+    private void Schedule(Sequence sequence, int count)
     {
-        _plan.Add(new StepRow(sequence, sequence.Computed, count, guesses));
-        _tokensLeft -= count + guesses;
+        _plan.Add(new StepRow(sequence, sequence.Computed, count));
+        _tokensLeft -= count;
         Charge(sequence, sequence.Computed + count);
     }
 

@@ -29,7 +29,7 @@ internal sealed record SequenceSpec
 
 /// <summary>
 /// One stream of tokens that catches up: <see cref="Computed"/> follows <see cref="Length"/>. It owns its KV blocks and its references to image
-/// features. Only the <see cref="Scheduler"/> changes it, except for <see cref="Append"/> and <see cref="Paused"/>. One thread.
+/// features. Only the <see cref="Scheduler"/> changes it, except for <see cref="Append"/>, <see cref="Paused"/> and what is noted in <see cref="Guesses"/>. One thread.
 /// </summary>
 internal sealed class Sequence
 {

@@ -5,7 +5,7 @@ namespace LlavaCluster.Engine.Scheduling;
 /// <summary>A run of one sequence's tokens to compute: positions Start..Start+Count-1, and after them as many guesses of what may follow.</summary>
 internal readonly record struct StepRow(Sequence Sequence, int Start, int Count, int Guesses = 0)
 {
-    /// <summary>The row reaches the end of what is known, so that its last position predicts the next token.</summary>
+    /// <summary>The row reaches the end of what is known, so that its last known position predicts the next token.</summary>
     public bool Samples => Start + Count == Sequence.Length;
 
     /// <summary>Positions whose next token is asked for: the last known one and every guess.</summary>
@@ -54,8 +54,15 @@ internal sealed class StepPlan
     public void Add(StepRow row)
     {
         Rows.Add(row);
-        Tokens += row.Tokens;
-        Guesses += row.Guesses;
+        Tokens += row.Count;
+    }
+
+    /// <summary>Lets a row of the plan compute so many guesses too.</summary>
+    public void Guess(int row, int count)
+    {
+        Rows[row] = Rows[row] with { Guesses = count };
+        Tokens += count;
+        Guesses += count;
     }
 
     public void Add(ImageEncode encode)

@@ -143,10 +143,10 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
     private async Task<StorageFault?> JournalAsync(List<GenerateUpdate> batch)
     {
         var records = ImmutableArray.CreateBuilder<LogRecord>(2);
-        // A worker counts the prompt before its first token and says at its end how much of it was cached.
-        if (batch.FindLast(update => update.Usage is not null)?.Usage is { } usage && usage with { CompletionTokens = 0 } is var prompt && prompt != turn.Prompt)
+        // A worker counts the prompt before its first token and says at its end how much of it was cached. A worker that goes on after another may find less.
+        if (batch.FindLast(update => update.Usage is not null)?.Usage is { } prompt && (turn.Prompt is not { } counted || prompt.CachedTokens > counted.CachedTokens))
         {
-            records.Add(new PromptCounted(turn.Request.TurnId, prompt));
+            records.Add(new PromptCounted(turn.Request.TurnId, prompt with { CompletionTokens = 0 }));
         }
 
         var emissions = batch

@@ -31,11 +31,14 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The matrices that are stored as kernels read them; null where all are plain numbers.</summary>
     public PackedMatrices? Packed { get; }
 
-    /// <summary>Whether <see cref="Take"/> gives no numbers for this name, because they are packed.</summary>
+    /// <summary>Whether <see cref="Take"/> refuses this name because it is packed.</summary>
     internal bool IsPacked(string name) => _tensors.TryGetValue(name, out var tensor) && tensor.IsPacked;
 
     /// <summary>The type the language model's matrices are stored in; its norms may have another.</summary>
     public ScalarType StoredType => _tensors["language_model.embed_tokens.weight"].Info.Type;
+
+    /// <summary>The type a tensor is stored in.</summary>
+    internal ScalarType TypeOf(string name) => _tensors[name].Info.Type;
 
     /// <summary>Our names, in no order.</summary>
     public IEnumerable<string> Names => _tensors.Keys;
@@ -45,7 +48,7 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>A view of the tensor in its stored type, on the CPU. The caller disposes it, converts it before changing it, and keeps this checkpoint alive while it is used.</summary>
     /// <param name="name">One of our names, for example <c>language_model.layers.0.self_attn.q_proj.weight</c>.</param>
-    /// <exception cref="CheckpointException">The checkpoint has no such tensor, or one of another shape.</exception>
+    /// <exception cref="CheckpointException">The checkpoint has no such tensor, one of another shape, or one that is packed.</exception>
     public Tensor Take(string name, params ReadOnlySpan<long> shape)
     {
         if (!_tensors.TryGetValue(name, out var tensor))
@@ -68,6 +71,6 @@ public sealed class Checkpoint : IDisposable
 }
 
 /// <summary>A tensor, and how to get a view of it.</summary>
-/// <param name="View">Makes a tensor that the caller disposes.</param>
-/// <param name="IsPacked">The view is of one zero that stands for all of them.</param>
+/// <param name="View">Makes a tensor that the caller disposes; throws for one that is packed.</param>
+/// <param name="IsPacked">Its numbers are there for the kernels alone.</param>
 internal sealed record CheckpointTensor(TensorInfo Info, Func<Tensor> View, bool IsPacked = false);

@@ -30,7 +30,7 @@ public static class CheckpointReader
 
             AddProjector(tensors, files, folder, options.Projector);
             AddNewline(tensors, root, config);
-            var packed = PackedMatricesReader.Take(folder, tensors);
+            var packed = PackedMatricesReader.Take(folder, config, tensors);
             RequirePlan(folder, config, tensors);
             return new Checkpoint(folder, config, files, tensors, packed);
         }

@@ -14,7 +14,6 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ScalarType dtype,
         if (checkpoint.IsPacked(name))
         {
             // It only holds the parameter's place; nothing may compute with it (LlavaNetwork.Packed).
-            using var place = checkpoint.Take(name, shape);
             using var zero = zeros(1, dtype, device);
             return zero.expand(shape);
         }

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using static TorchSharp.torch;
@@ -8,22 +10,21 @@ namespace LlavaCluster.Model.Weights;
 
 /// <summary>
 /// Makes of a model folder another whose language model's matrices are packed: it is mapped when it is loaded, so that a worker starts at once and shares its pages with the next one.
-/// The other files of the folder are copied. Every file is there whole or not at all; config.json is copied last, so a half-written folder is not a model.
+/// The other files of the folder are copied. Every file is there whole or not at all; config.json comes last, so a half-written folder is not a model.
 /// </summary>
 public static class PackedFolderWriter
 {
     private const string Config = "config.json";
-    private const string Embedding = "language_model.embed_tokens.weight";
     private const string IndexFile = "model.safetensors.index.json";
     private static readonly string[] WeightFiles = [".safetensors", ".bin", ".pt", ".pth", ".gguf", ".index.json"];
 
     /// <param name="source">In Hugging Face's layout; its matrices in bfloat16, float16 or float32.</param>
-    /// <param name="target">Made where it is not there.</param>
+    /// <param name="target">Made where it is not there; must hold no model.</param>
     /// <param name="format">Of integers.</param>
     /// <param name="threads">That pack.</param>
     /// <param name="mostBytesOfAShard">Above it the weights are split, with an index; memory for one shard is taken.</param>
-    /// <exception cref="CheckpointException">The source is no model, or is packed already.</exception>
-    /// <exception cref="NotSupportedException">Its matrices have axes that the kernels do not take.</exception>
+    /// <exception cref="CheckpointException">The source is no model, is packed already or is in the original layout; or the target holds a model.</exception>
+    /// <exception cref="NotSupportedException">The kernels do not take the model.</exception>
     public static void Write(string source, string target, WeightFormat format, int threads, long mostBytesOfAShard = 2L << 30)
     {
         using var checkpoint = CheckpointReader.Open(source);
@@ -32,11 +33,26 @@ public static class PackedFolderWriter
             throw new CheckpointException(source, $"is packed in {packed.Format} already; give the folder it was made from.");
         }
 
+        if (LlavaConfigReader.IsOriginal(LlavaConfigReader.ReadRoot(source)))
+        {
+            throw new CheckpointException(source, "is in the original LLaVA layout, whose tower may be elsewhere; give the model in Hugging Face's layout.");
+        }
+
+        if (Directory.Exists(target) && Directory.EnumerateFiles(target).FirstOrDefault(file => Path.GetFileName(file) == Config || IsWeights(file)) is { } old)
+        {
+            throw new CheckpointException(target, $"holds '{Path.GetFileName(old)}' already; give a folder without a model.");
+        }
+
+        if (PagedDecoder.WhyNotCpu(checkpoint.Config.Text) is { } reason)
+        {
+            throw new NotSupportedException($"{source}: the CPU's kernels cannot run this model, packed or not: {reason}.");
+        }
+
         var pieces = Pieces(checkpoint, format);
         Directory.CreateDirectory(target);
         using var team = new KernelTeam(threads);
         WriteShards(target, checkpoint, pieces, format, team, mostBytesOfAShard);
-        foreach (var file in Directory.EnumerateFiles(source).Where(file => !WeightFiles.Any(end => file.EndsWith(end, StringComparison.OrdinalIgnoreCase))).OrderBy(file => Path.GetFileName(file) == Config))
+        foreach (var file in Directory.EnumerateFiles(source).Where(file => !IsWeights(file)).OrderBy(file => Path.GetFileName(file) == Config))
         {
             AtomicFile.Write(Path.Combine(target, Path.GetFileName(file)), stream =>
             {
@@ -46,24 +62,19 @@ public static class PackedFolderWriter
         }
     }
 
-    // The packed ones first: their sizes are multiples of a cache line, so that each begins at one.
+    private static bool IsWeights(string file) => WeightFiles.Any(end => file.EndsWith(end, StringComparison.OrdinalIgnoreCase));
+
+    // The packed ones first: their sizes are multiples of 32 bytes, so that no vector of theirs crosses more cache lines than it must.
     private static List<Piece> Pieces(Checkpoint checkpoint, WeightFormat format)
     {
         var plan = TensorPlan.For(checkpoint.Config).Where(planned => checkpoint.Contains(planned.Name)).ToList();
-        var head = checkpoint.Config.Text.TieWordEmbeddings ? Embedding : TensorNames.LanguageHead;
-        var matrices = plan.Where(planned => planned.Name == head || (planned.Name.StartsWith("language_model.layers.", StringComparison.Ordinal) && planned.Shape.Count == 2)).ToList();
-        foreach (var matrix in matrices)
-        {
-            if (!ProductKernel.Supports((int)matrix.Shape[1], (int)matrix.Shape[0]))
-            {
-                throw new NotSupportedException($"'{matrix.Name}' {TensorInfo.Print(matrix.Shape)} cannot be packed: its axes must be multiples of {ProductKernel.OutputMultiple} and {ProductKernel.InputMultiple}.");
-            }
-        }
-
+        var text = checkpoint.Config.Text;
+        var matrices = plan.Where(planned => PackedTensor.IsMatrix(text, planned.Name, planned.Shape.Count)).ToList();
+        var embedding = text.TieWordEmbeddings ? PackedTensor.Head(text) : null; // held both ways
         return
         [
             .. matrices.Select(matrix => new Piece(matrix, PackedTensor.Suffix(format), MatrixPacking.Bytes(format, matrix.Shape[0], matrix.Shape[1]))),
-            .. plan.Where(planned => planned.Name == Embedding || !matrices.Contains(planned)).Select(planned => new Piece(planned, "", planned.Shape.Aggregate((long)sizeof(float), (size, extent) => size * extent))),
+            .. plan.Where(planned => planned.Name == embedding || !matrices.Contains(planned)).Select(planned => new Piece(planned, "", planned.Shape.Aggregate((long)TensorMemory.ElementSize(checkpoint.TypeOf(planned.Name)), (size, extent) => size * extent))),
         ];
     }
 
@@ -93,11 +104,12 @@ public static class PackedFolderWriter
             return stored;
         }
 
-        using var plain = stored.dtype is ScalarType.BFloat16 or ScalarType.Float32 ? stored.contiguous() : stored.to(ScalarType.Float32).contiguous();
+        using var scope = NewDisposeScope(); // the wide copy goes before the next is made
+        var plain = stored.dtype is ScalarType.BFloat16 or ScalarType.Float32 ? stored.contiguous() : stored.to(ScalarType.Float32).contiguous();
         var packed = empty(PackedTensor.ShapeOf(format, piece.Planned.Shape[0], piece.Planned.Shape[1]), ScalarType.Byte);
         MatrixPacking.Pack(plain, format, TensorMemory.Address(packed), team);
         stored.Dispose();
-        return packed;
+        return packed.MoveToOuterDisposeScope();
     }
 
     private static List<List<Piece>> Split(List<Piece> pieces, long most)
@@ -120,7 +132,7 @@ public static class PackedFolderWriter
     }
 
     /// <param name="Suffix">Of a packed matrix; empty for a tensor that stays as it is.</param>
-    /// <param name="Bytes">As stored, or at most.</param>
+    /// <param name="Bytes">As stored.</param>
     private sealed record Piece(PlannedTensor Planned, string Suffix, long Bytes)
     {
         public string StoredName => ModelFolderWriter.StoredName(Planned.Name) + Suffix;

@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Products;
 using static TorchSharp.torch;
 
@@ -29,6 +30,13 @@ internal sealed record PackedTensor(string Matrix, WeightFormat Format)
 
         return null;
     }
+
+    /// <summary>Whether the kernels read the tensor of this name of ours: the layers' matrices and the head, not embeddings, norms and biases.</summary>
+    public static bool IsMatrix(TextConfig text, string name, int axes) =>
+        axes == 2 && (name == Head(text) || name.StartsWith("language_model.layers.", StringComparison.Ordinal));
+
+    /// <summary>Our name for the matrix that scores tokens.</summary>
+    public static string Head(TextConfig text) => text.TieWordEmbeddings ? "language_model.embed_tokens.weight" : TensorNames.LanguageHead;
 
     /// <summary>Shape of the packed bytes of a matrix.</summary>
     public static long[] ShapeOf(WeightFormat format, long outputs, long inputs) => [outputs / ProductKernel.OutputMultiple, new IntegerLayout(format, (int)inputs).BlockBytes];

@@ -3,7 +3,7 @@ using LlavaCluster.Abstractions.Chat;
 
 namespace LlavaCluster.Storage.Conversations;
 
-/// <summary>One entry of a conversation's log. A turn is begun once, its prompt counted at most once, and it is completed and settled once.</summary>
+/// <summary>One entry of a conversation's log. A turn is begun once, completed once and settled once; its prompt is counted when a worker has it, and again when it is known how much of it was cached.</summary>
 public abstract record LogRecord(Guid TurnId);
 
 /// <summary>The conversation was created before its first turn; this record names no turn.</summary>

@@ -7,11 +7,11 @@ using LlavaCluster.Training.Scenes;
 namespace LlavaCluster.Training.Presets;
 
 /// <summary>
-/// Training samples from scenes: sample i of a phase depends on the recipe's seed, the phase and i alone. Every scene is new. Thread-safe, no tensors.
+/// Training samples from scenes: sample i of a phase depends on the recipe's seed, the phase and i alone. Alignment sees the encoder's scenes again; every other one is new. Thread-safe, no tensors.
 /// </summary>
 internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, TextCodec codec, ScenesRecipe recipe)
 {
-    private const string Nothing = "nothing"; // what the teacher says of an empty place
+    private const string Nothing = "nothing"; // of a patch that no object covers
 
     // Those of the preprocessor_config.json that is written beside the model.
     private static readonly float[] Mean = [.. PreprocessingConfig.ClipMean.Select(value => (float)value)];

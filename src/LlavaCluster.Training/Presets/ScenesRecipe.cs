@@ -12,7 +12,7 @@ public sealed record ScenesRecipe
     public const int ImageSize = 112;
     public const int PatchSize = 14;
 
-    /// <summary>At most; the corpus has a thousand words, names of pieces and bytes included, and every one gets a token.</summary>
+    /// <summary>At most, bytes and the steps of merging included: nearly every word of the corpus gets a token of its own.</summary>
     public int VocabularySize { get; init; } = 1020;
 
     public long EncoderSteps { get; init; } = 7500;

@@ -15,8 +15,14 @@ internal static class CrowdedScenes
     private const float ClearMargin = 0.03f;
 
     /// <summary>The annotation, without captions, and the patches in no order.</summary>
+    /// <exception cref="ArgumentException">There are fewer than two classes.</exception>
     public static (SceneAnnotation Annotation, ScenePatch[] Patches) Create(SceneClasses classes, SceneKey key)
     {
+        if (classes.Count < Fewest)
+        {
+            throw new ArgumentException($"There must be at least {Fewest} classes; was {classes.Count}.", nameof(classes));
+        }
+
         var random = SceneRandom.For(key, purpose: 3);
         var kinds = Enumerable.Range(0, classes.Count).ToList();
         random.Shuffle(kinds);

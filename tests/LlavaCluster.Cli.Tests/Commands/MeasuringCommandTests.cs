@@ -62,7 +62,7 @@ public sealed class MeasuringCommandTests
 
             (code, printed, errors) = await RunAsync("bench", "device", "--model", folder, "--batch", "1", "--context", "20", "--prompt", "40", "--rounds", "1");
             Assert.Equal((0, ""), (code, errors));
-            Assert.Contains("0.002 GB of weights a step", printed, StringComparison.Ordinal);
+            Assert.Contains("parameters, Q4, 0.002 GB of weights a step", printed, StringComparison.Ordinal);
         }
         finally
         {

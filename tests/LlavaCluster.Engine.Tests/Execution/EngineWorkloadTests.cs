@@ -88,6 +88,7 @@ public sealed class EngineWorkloadTests
             (requests, options, stops) =>
             {
                 using var bench = new EngineBench(options);
+                bench.Runner.Repeats = true;
                 var live = requests.Select(bench.Submit).ToList();
                 for (var step = 0; step <= 12; step++)
                 {
@@ -104,7 +105,7 @@ public sealed class EngineWorkloadTests
 
                 bench.RunToEnd();
                 bench.AssertNothingIsHeld();
-                Assert.Equal(EngineBench.Tokens(EngineBench.Alone(requests[0])), EngineBench.Tokens(EngineBench.Read(live[0])));
+                Assert.Equal(EngineBench.Tokens(EngineBench.Alone(requests[0], repeats: true)), EngineBench.Tokens(EngineBench.Read(live[0])));
                 Assert.All(live.Skip(1), r => Assert.NotNull(EngineBench.Read(r)[^1].Usage));
                 Assert.All(live, r => Assert.True(r.Updates.Completion.IsCompleted));
             },
@@ -115,12 +116,12 @@ public sealed class EngineWorkloadTests
         Request.Sample(
             request =>
             {
-                var whole = EngineBench.Alone(request);
+                var whole = EngineBench.Alone(request, repeats: true);
                 for (var cut = 0; cut <= whole.Count; cut++)
                 {
                     var before = whole.Take(cut).ToList();
                     var emitted = Enumerable.Range(0, request.Sampling.Choices).Select(c => (IReadOnlyList<int>)EngineBench.Tokens(before, c)).ToList();
-                    var after = EngineBench.Alone(request with { Emitted = emitted });
+                    var after = EngineBench.Alone(request with { Emitted = emitted }, Guessing(), repeats: true);
                     for (var choice = 0; choice < request.Sampling.Choices; choice++)
                     {
                         Assert.Equal(EngineBench.Tokens(whole, choice), EngineBench.Tokens(before.Concat(after), choice));
@@ -141,7 +142,7 @@ public sealed class EngineWorkloadTests
             (drawn, pattern) =>
             {
                 var request = drawn.With(s => s with { Stop = [], MaxTokens = 20 }) with { Constraint = new ConstraintSpec.Pattern(pattern) };
-                var whole = EngineBench.Alone(request);
+                var whole = EngineBench.Alone(request, repeats: true);
                 for (var choice = 0; choice < request.Sampling.Choices; choice++)
                 {
                     if (whole.Last(u => u.Choice == choice).Finish == FinishReason.Stop)
@@ -155,12 +156,14 @@ public sealed class EngineWorkloadTests
                         var after = EngineBench.Alone(request with
                         {
                             Emitted = [.. Enumerable.Range(0, request.Sampling.Choices).Select(c => (IReadOnlyList<int>)EngineBench.Tokens(before, c))],
-                        });
+                        }, Guessing(), repeats: true);
                         Assert.Equal(EngineBench.Tokens(whole, choice), EngineBench.Tokens(before.Concat(after), choice));
                     }
                 }
             },
             iter: 60, threads: 1);
+
+    private static EngineOptions Guessing() => new() { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 24, MaxRunningSequences = 8, MaxImageTokensPerStep = 8, ImageCacheTokens = 32, MaxGuessedTokens = 5 };
 
     private static void AssertBudgets(EngineBench bench)
     {

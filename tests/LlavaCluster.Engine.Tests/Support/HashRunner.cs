@@ -20,7 +20,7 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
 
     public bool IsDisposed { get; private set; }
 
-    /// <summary>Makes any batch throw that holds this token at a position it computes.</summary>
+    /// <summary>Makes any batch throw that holds this token at a known position it computes.</summary>
     public int? PoisonToken { get; set; }
 
     /// <summary>Lets most tokens follow from the one before them alone, so that texts repeat themselves.</summary>

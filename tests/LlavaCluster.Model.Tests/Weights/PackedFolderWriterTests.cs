@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
@@ -34,6 +35,42 @@ public sealed class PackedFolderWriterTests : IDisposable
         Assert.Equal(Score(expected.Network, format), Score(packed.Network, null));
         Assert.Equal(Score(expected.Network, format), Score(packed.Network, format));
     }
+
+    [Theory]
+    [InlineData(ScalarType.Float16, false)]
+    [InlineData(ScalarType.BFloat16, true)] // one table is embedding and head: it is held both ways
+    public void Write_OfOtherModels_KeepsWhatTheyScore(ScalarType stored, bool tied)
+    {
+        using var source = Variant(stored, tied);
+        PackedFolderWriter.Write(source.Root, _folder.Root, WeightFormat.Q8, threads: 1);
+        using var expected = LlavaModel.Load(source.Root);
+        using var packed = LlavaModel.Load(_folder.Root);
+
+        Assert.Equal(Score(expected.Network, WeightFormat.Q8), Score(packed.Network, null));
+    }
+
+    [Fact]
+    public void Take_OfAPackedMatrix_IsRefused()
+    {
+        PackedFolderWriter.Write(Shipped, _folder.Root, WeightFormat.Q8, threads: 2);
+        using var checkpoint = CheckpointReader.Open(_folder.Root);
+        var matrix = TensorPlan.For(checkpoint.Config).First(planned => planned.Name == "lm_head.weight");
+
+        Assert.Contains("only the CPU's kernels read it", Assert.Throws<CheckpointException>(() => checkpoint.Take(matrix.Name, [.. matrix.Shape])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_OverAModel_IsRefusedAndChangesNothing()
+    {
+        _folder.CopyOf(Shipped);
+
+        Assert.Contains("give a folder without a model", Assert.Throws<CheckpointException>(() => PackedFolderWriter.Write(_folder.Root, _folder.Root, WeightFormat.Q8, 1)).Message, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(Shipped, "model.safetensors")), File.ReadAllBytes(_folder.File("model.safetensors")));
+    }
+
+    [Fact]
+    public void Write_OfAModelTheKernelsDoNotTake_NamesTheReason() =>
+        Assert.Contains("its heads have 16 numbers", Assert.Throws<NotSupportedException>(() => PackedFolderWriter.Write(Goldens.Path("a_llava15"), _folder.Root, WeightFormat.Q8, 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Write_OfQ8_TakesLittleMoreThanAByteAWeight()
@@ -77,8 +114,11 @@ public sealed class PackedFolderWriterTests : IDisposable
     }
 
     [Theory]
-    [InlineData("language_model.model.norm.weight.q8.1", 1, 100, "is no matrix packed in Q8: it has shape [1, 100] of Byte")]
-    [InlineData("language_model.model.norm.weight.q8.1", 1, 544, "'language_model.model.norm.weight.q8.1' must have shape")]
+    [InlineData("language_model.model.layers.0.mlp.up_proj.weight.q8.1", 44, 4351, "must be a matrix [704, 256] packed in Q8, bytes of shape [44, 4352]; was [44, 4351] of Byte")]
+    [InlineData("language_model.model.layers.0.mlp.up_proj.weight.q8.1", 1, 544, "must be a matrix [704, 256] packed in Q8, bytes of shape [44, 4352]; was [1, 544] of Byte")] // though it is there plain too
+    [InlineData("language_model.model.norm.weight.q8.1", 1, 544, "is none of the language model's matrices")]
+    [InlineData("language_model.model.embed_tokens.weight.q8.1", 60, 4352, "is none of the language model's matrices")]
+    [InlineData("multi_modal_projector.linear_1.weight.q8.1", 16, 4352, "is none of the language model's matrices")]
     [InlineData("language_model.model.norm.weight.q8.2", 1, 544, "'language_model.model.norm.weight.q8.2' [1, 544] is not part of the model")]
     public void Open_OfAPackedTensorThatFitsNoMatrix_NamesIt(string name, long blocks, long bytes, string message)
     {
@@ -86,11 +126,32 @@ public sealed class PackedFolderWriterTests : IDisposable
         using (var file = SafetensorsFile.Open(Path.Combine(Shipped, "model.safetensors")))
         using (NewDisposeScope())
         {
-            var tensors = file.Tensors.Keys.Where(stored => stored != "language_model.model.norm.weight" || name.EndsWith(".2", StringComparison.Ordinal)).Select(stored => KeyValuePair.Create(stored, file.View(stored)));
+            var tensors = file.Tensors.Keys.Select(stored => KeyValuePair.Create(stored, file.View(stored)));
             SafetensorsWriter.Write(_folder.File("model.safetensors"), [.. tensors, KeyValuePair.Create(name, zeros([blocks, bytes], ScalarType.Byte))]);
         }
 
         Assert.Contains(message, Assert.Throws<CheckpointException>(() => CheckpointReader.Open(_folder.Root)).Message, StringComparison.Ordinal);
+    }
+
+    private static TemporaryFolder Variant(ScalarType stored, bool tied)
+    {
+        const string head = "language_model.lm_head.weight";
+        var folder = new TemporaryFolder().CopyOf(Shipped);
+        using (var file = SafetensorsFile.Open(Path.Combine(Shipped, "model.safetensors")))
+        using (NewDisposeScope())
+        {
+            SafetensorsWriter.Write(folder.File("model.safetensors"), [.. file.Tensors.Keys.Where(name => !tied || name != head).Select(name => KeyValuePair.Create(name, file.View(name).to(stored)))]);
+        }
+
+        if (tied)
+        {
+            var config = JsonNode.Parse(File.ReadAllText(folder.File("config.json")))!;
+            config["tie_word_embeddings"] = true;
+            config["text_config"]!["tie_word_embeddings"] = true;
+            folder.Write("config.json", config.ToJsonString());
+        }
+
+        return folder;
     }
 
     private static LlavaConfig ShippedConfig() => LlavaConfigReader.Read(Shipped);

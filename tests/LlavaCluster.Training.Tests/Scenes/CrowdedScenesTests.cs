@@ -42,8 +42,9 @@ public sealed class CrowdedScenesTests
 
             var turn = Assert.Single(conversation.Turns);
             Assert.Equal((SceneConversationKind.Places, SceneQuestionKind.Locations), (conversation.Kind, turn.Kind));
-            Assert.InRange(turn.Expected.Count, annotation.Instances.Count - 1, annotation.Instances.Count); // questions that name what they ask for leave one out at times
-            wordings.Add(annotation.Instances.Any(instance => turn.Text.Contains(instance.Category, StringComparison.Ordinal)) ? "names" : turn.Text);
+            var names = annotation.Instances.Any(instance => turn.Text.Contains(instance.Category, StringComparison.Ordinal));
+            Assert.InRange(turn.Expected.Count, annotation.Instances.Count - (names ? 1 : 0), annotation.Instances.Count); // questions that name what they ask for leave one out at times
+            wordings.Add(names ? "names" : turn.Text);
         }
 
         Assert.Equal(7, wordings.Count);

@@ -34,6 +34,23 @@ public sealed class RuleTeacherTests
     }
 
     [Fact]
+    public void Teach_Places_AgreesWithAnIndependentCheck()
+    {
+        var all = 0;
+        for (var seed = 0; seed < Scenes; seed++)
+        {
+            var annotation = SceneSamples.Random(seed);
+            foreach (var turn in Teacher.Teach(annotation, SceneConversationKind.Places, 5).Turns.Where(turn => turn.Kind == SceneQuestionKind.Locations))
+            {
+                all += turn.Expected.Count == annotation.Instances.Count ? 1 : 0;
+                Assert.Equal(new TeacherOracle(annotation).Answer(turn), turn.Expected);
+            }
+        }
+
+        Assert.True(all >= 0.1 * Scenes, $"{all} of {Scenes}");
+    }
+
+    [Fact]
     public void Ask_Reasoning_NamesExactlyTheClassesThatTheClassFileNames()
     {
         (string Words, Func<SceneClass, bool> Holds, string Trait)[] topics =

@@ -8,8 +8,7 @@ namespace LlavaCluster.Cli.Benchmarks.Load;
 
 /// <summary>Asks any server that speaks OpenAI's chat completions and notes when what arrives. Thread-safe; the connection stays the caller's.</summary>
 /// <param name="http">Its base address is the server's root, with a slash at the end; it has no timeout of its own.</param>
-/// <param name="began">Timestamp from which times count.</param>
-internal sealed class LoadClient(HttpClient http, string model, LoadOptions options, TimeProvider time, long began)
+internal sealed class LoadClient(HttpClient http, string model, LoadOptions options) : ILoadTarget
 {
     private const string Done = "[DONE]";
     private const int MessageLength = 300;
@@ -22,12 +21,14 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
         return list?["data"]?[0]?["id"]?.GetValue<string>() ?? throw new InvalidDataException($"{http.BaseAddress}v1/models names no model; give one with --model.");
     }
 
-    /// <summary>One answer, or why there was none; throws only when cancelled.</summary>
-    public async Task<LoadRequest> AskAsync(int turn, JsonArray messages, CancellationToken cancellationToken)
+    public string Name => http.BaseAddress!.AbsoluteUri;
+
+    public string Model => model;
+
+    public async Task<LoadRequest> AskAsync(int turn, JsonArray messages, LoadClock clock, CancellationToken cancellationToken)
     {
-        var answer = new Answer();
         var body = Encoding.UTF8.GetBytes(Body(messages));
-        var sent = Elapsed;
+        var answer = new LoadAnswer(turn, clock);
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(options.Timeout);
         try
@@ -43,14 +44,8 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
             answer.Error = exception.Message;
         }
 
-        return new LoadRequest
-        {
-            Turn = turn, Began = sent, Ended = Elapsed, Pieces = answer.Pieces, Text = answer.Text.ToString(), Tokens = answer.Tokens ?? answer.Pieces.Count,
-            PromptTokens = answer.PromptTokens, CachedTokens = answer.CachedTokens, Error = answer.Error ?? (answer.Pieces.Count == 0 ? "no text" : null),
-        };
+        return answer.End();
     }
-
-    private TimeSpan Elapsed => time.GetElapsedTime(began);
 
     private string Body(JsonArray messages) => new JsonObject
     {
@@ -59,7 +54,7 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
         ["ignore_eos"] = true, // ours, llama.cpp's and vLLM's: answers of one length can be compared
     }.ToJsonString();
 
-    private async Task ReadAsync(Answer answer, byte[] body, CancellationToken cancellationToken)
+    private async Task ReadAsync(LoadAnswer answer, byte[] body, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/chat/completions") { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new("application/json");
@@ -85,7 +80,7 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
         answer.Error ??= "the stream ended before [DONE]";
     }
 
-    private void Note(Answer answer, string data)
+    private static void Note(LoadAnswer answer, string data)
     {
         using var json = JsonDocument.Parse(data);
         var root = json.RootElement;
@@ -95,10 +90,9 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
         }
 
         if (root.TryGetProperty("choices", out var choices) && choices.GetArrayLength() > 0 && choices[0].TryGetProperty("delta", out var delta)
-            && delta.TryGetProperty("content", out var content) && content.GetString() is { Length: > 0 } text)
+            && delta.TryGetProperty("content", out var content) && content.GetString() is { } text)
         {
-            answer.Pieces.Add(Elapsed);
-            answer.Text.Append(text);
+            answer.Add(text);
         }
 
         if (root.TryGetProperty("usage", out var usage) && usage.ValueKind == JsonValueKind.Object)
@@ -112,19 +106,4 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
     private static int? Count(JsonElement element, string name) => element.TryGetProperty(name, out var value) && value.TryGetInt32(out var count) ? count : null;
 
     private static string Short(string text) => text.Length > MessageLength ? text[..MessageLength] : text;
-
-    private sealed class Answer
-    {
-        public List<TimeSpan> Pieces { get; } = [];
-
-        public StringBuilder Text { get; } = new();
-
-        public int? Tokens { get; set; }
-
-        public int? PromptTokens { get; set; }
-
-        public int? CachedTokens { get; set; }
-
-        public string? Error { get; set; }
-    }
 }

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace LlavaCluster.Cli.Benchmarks.Load;
 
 /// <summary>Chats of one level: what they ask depends on the options and on the chats' numbers alone.</summary>
-internal sealed class LoadRun(HttpClient http, string model, LoadOptions options, LoadPictures pictures, TimeProvider time)
+internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictures pictures, TimeProvider time)
 {
     private static readonly string[] Words =
         "which small thing stands near that large one and what does it look like from here when light falls on its other side would you say they belong together or not name every colour shape place count them twice then compare".Split(' ');
@@ -13,7 +13,7 @@ internal sealed class LoadRun(HttpClient http, string model, LoadOptions options
     public async Task<IReadOnlyList<LoadRequest>> RunAsync(LoadLevel level, CancellationToken cancellationToken)
     {
         var requests = new ConcurrentQueue<LoadRequest>();
-        var client = new LoadClient(http, model, options, time, time.GetTimestamp());
+        var clock = new LoadClock(time);
         switch (level)
         {
             case LoadLevel.Closed closed:
@@ -49,7 +49,7 @@ internal sealed class LoadRun(HttpClient http, string model, LoadOptions options
             for (var turn = 0; turn < options.Turns; turn++)
             {
                 messages.Add(Question(random, turn == 0 ? Picture(options.FirstChat + chat) : null));
-                var request = await client.AskAsync(turn, messages, cancelled);
+                var request = await target.AskAsync(turn, messages, clock, cancelled);
                 requests.Enqueue(request);
                 if (request.Error is not null)
                 {

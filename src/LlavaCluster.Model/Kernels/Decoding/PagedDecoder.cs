@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using TorchSharp;
@@ -11,12 +12,24 @@ public static class PagedDecoder
     /// <summary>Whether our kernels can run this network: bfloat16 or float32 on the CPU, no biases, and axes that are multiples of their blocks, as the cache's own.</summary>
     public static bool FitsCpu(LlavaNetwork network, KvCache cache)
     {
-        var text = network.Config.Text;
+        return network.Device.type == DeviceType.CPU && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32
+            && cache.BlockSize == AttentionKernel<Float32Element, float>.BlockSize && WhyNotCpu(network.Config.Text) is null;
+    }
+
+    /// <summary>Why our kernels cannot run a language model of this shape; null where they can.</summary>
+    public static string? WhyNotCpu(TextConfig text)
+    {
         int queries = text.Heads * text.HeadDim, keys = text.KvHeads * text.HeadDim;
         (int Inputs, int Outputs)[] products =
             [(text.Hidden, queries), (text.Hidden, keys), (queries, text.Hidden), (text.Hidden, text.Intermediate), (text.Intermediate, text.Hidden), (text.Hidden, text.VocabSize)];
-        return network.Device.type == DeviceType.CPU && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32 && !text.AttentionBias && !text.MlpBias
-            && cache.BlockSize == AttentionKernel<Float32Element, float>.BlockSize && text.HeadDim % ProductKernel.InputMultiple == 0 && text.Heads % text.KvHeads == 0 && products.All(product => ProductKernel.Supports(product.Inputs, product.Outputs));
+        return text switch
+        {
+            { AttentionBias: true } or { MlpBias: true } => "its projections have biases",
+            _ when text.HeadDim % ProductKernel.InputMultiple != 0 => $"its heads have {text.HeadDim} numbers, which must be a multiple of {ProductKernel.InputMultiple}",
+            _ when text.Heads % text.KvHeads != 0 => $"its {text.Heads} heads do not share {text.KvHeads} keys evenly",
+            _ when products.FirstOrDefault(product => !ProductKernel.Supports(product.Inputs, product.Outputs)) is { Inputs: > 0 } odd => $"a matrix of {odd.Outputs} outputs and {odd.Inputs} inputs is no multiple of {ProductKernel.OutputMultiple} and {ProductKernel.InputMultiple}",
+            _ => null,
+        };
     }
 
     /// <summary>Whether this processor has machine code for the network's products; what runs without is several times slower.</summary>
@@ -36,7 +49,7 @@ public static class PagedDecoder
         var format = weights ?? network.Packed?.Format ?? own;
         if (network.Packed is { } packed && (format != packed.Format || !FitsCpu(network, cache)))
         {
-            throw new NotSupportedException($"The model's matrices are stored in {packed.Format}, which needs a CPU and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens; they cannot be served as {format} on {network.Device.type}.");
+            throw new NotSupportedException($"The model's matrices are stored in {packed.Format}, which needs a CPU and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens; they cannot be served as {format} on {network.Device.type}{(WhyNotCpu(network.Config.Text) is { } reason ? ": " + reason : "")}.");
         }
 
         if (FitsCpu(network, cache) && (format == own || format is WeightFormat.Q8 or WeightFormat.Q4))

@@ -1,0 +1,36 @@
+using System.Text;
+
+namespace LlavaCluster.Cli.Benchmarks.Load;
+
+/// <summary>An answer while it comes in.</summary>
+internal sealed class LoadAnswer(int turn, LoadClock clock)
+{
+    private readonly TimeSpan _began = clock.Now;
+    private readonly List<TimeSpan> _pieces = [];
+    private readonly StringBuilder _text = new();
+
+    public int? Tokens { get; set; }
+
+    public int? PromptTokens { get; set; }
+
+    public int? CachedTokens { get; set; }
+
+    public string? Error { get; set; }
+
+    /// <summary>Notes a piece of text and when it came; nothing for an empty one.</summary>
+    public void Add(string text)
+    {
+        if (text.Length > 0)
+        {
+            _pieces.Add(clock.Now);
+            _text.Append(text);
+        }
+    }
+
+    /// <summary>The answer is over.</summary>
+    public LoadRequest End() => new()
+    {
+        Turn = turn, Began = _began, Ended = clock.Now, Pieces = _pieces, Text = _text.ToString(), Tokens = Tokens ?? _pieces.Count,
+        PromptTokens = PromptTokens, CachedTokens = CachedTokens, Error = Error ?? (_pieces.Count == 0 ? "no text" : null),
+    };
+}

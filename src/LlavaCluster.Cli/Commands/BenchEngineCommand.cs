@@ -1,0 +1,59 @@
+using System.CommandLine;
+using LlavaCluster.Cli.Benchmarks.Load;
+using LlavaCluster.Cli.Serving;
+using LlavaCluster.Hosting;
+using LlavaCluster.Model.Weights;
+using LlavaCluster.Worker;
+
+namespace LlavaCluster.Cli.Commands;
+
+/// <summary><c>llava bench engine</c>: the load of <c>bench serve</c> on an engine in this process. The difference is what gateway, grains and journal cost.</summary>
+internal static class BenchEngineCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var load = new LoadMeasurement();
+        var model = new Option<string>("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder." };
+        var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
+        var threads = Bounded("--threads", Environment.ProcessorCount, 1, 1024, "Threads that compute.");
+        var cache = Bounded("--kv-mb", 1024, 1, 1 << 24, "Memory of the KV cache in MiB.");
+        var guesses = Bounded("--guess", 8, 0, 64, "As of serve.");
+        weights.AcceptOnlyFromAmong([.. WeightNames.All]);
+        var command = new Command("engine", "The load of bench serve on an engine in this process, without gateway, grains and journal.") { model, weights, threads, cache, guesses };
+        load.AddTo(command);
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed,
+            terminal,
+            load,
+            new WorkerOptions { ModelFolder = parsed.GetRequiredValue(model), Weights = WeightNames.Parse(parsed.GetRequiredValue(weights)), Threads = parsed.GetValue(threads), KvBytes = (long)parsed.GetValue(cache) << 20, Guesses = parsed.GetValue(guesses) },
+            cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, Terminal terminal, LoadMeasurement load, WorkerOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var engine = await StandaloneEngine.StartAsync(options, cancellationToken);
+            var asked = load.Options(parsed);
+            return await load.RunAsync(parsed, terminal, asked, new EngineTarget(engine, asked), cancellationToken);
+        }
+        catch (Exception exception) when (exception is CheckpointException or ClusterStartException or NotSupportedException or InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            return terminal.Fail(exception.Message);
+        }
+    }
+
+    private static Option<int> Bounded(string name, int usual, int least, int most, string description)
+    {
+        var option = new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is var value && (value < least || value > most))
+            {
+                result.AddError($"{name} must be from {least} to {most}; was {value}.");
+            }
+        });
+        return option;
+    }
+}

@@ -1,0 +1,69 @@
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Engine;
+using LlavaCluster.Hosting;
+using LlavaCluster.Worker.Serving;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LlavaCluster.Worker;
+
+/// <summary>A worker's engine with nothing around it: no grains, no journal, pictures in memory. What it does and a server does not is what the cluster costs. Thread-safe.</summary>
+public sealed class StandaloneEngine : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder;
+    private readonly DataDirectory _data;
+    private readonly EngineInstruments _instruments;
+    private readonly MemoryObjects _objects;
+    private readonly LlavaEngineHost _host;
+
+    private StandaloneEngine(WorkerOptions options)
+    {
+        _folder = Directory.CreateTempSubdirectory("llava-engine-");
+        _data = DataDirectory.Open(_folder.FullName);
+        _instruments = new EngineInstruments();
+        _objects = new MemoryObjects();
+        _host = new LlavaEngineHost(options, _objects, _data, TimeProvider.System, _instruments, NullLoggerFactory.Instance);
+    }
+
+    /// <summary>The model it serves.</summary>
+    public ModelCard Model => _host.Models[0];
+
+    /// <summary>Loads the model.</summary>
+    public static async Task<StandaloneEngine> StartAsync(WorkerOptions options, CancellationToken cancellationToken)
+    {
+        var engine = new StandaloneEngine(options);
+        try
+        {
+            await engine._host.StartAsync(cancellationToken);
+            return engine;
+        }
+        catch
+        {
+            await engine.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Keeps a picture; messages name it by the id.</summary>
+    public async Task<ImageId> KeepAsync(ReadOnlyMemory<byte> picture, CancellationToken cancellationToken)
+    {
+        var id = ImageId.Of(picture.Span);
+        await _objects.PutAsync(TenantId.Default, id, picture, cancellationToken);
+        return id;
+    }
+
+    /// <summary>One answer, as a worker's grain would hand it on.</summary>
+    /// <param name="messages">The whole conversation, its pictures kept before.</param>
+    public IAsyncEnumerable<GenerateUpdate> GenerateAsync(IEnumerable<ChatMessage> messages, GenerationOptions options, CancellationToken cancellationToken) => _host.GenerateAsync(
+        new GenerateRequest { Tenant = TenantId.Default, TurnId = Guid.NewGuid(), Model = Model.Name, Messages = [.. messages], Options = options, Journal = [.. Enumerable.Repeat<System.Collections.Immutable.ImmutableArray<int>>([], options.Choices)] },
+        cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        _instruments.Dispose();
+        _data.Dispose();
+        _folder.Delete(recursive: true);
+    }
+}
