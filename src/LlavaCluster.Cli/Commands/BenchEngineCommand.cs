@@ -4,6 +4,7 @@ using LlavaCluster.Cli.Serving;
 using LlavaCluster.Hosting;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.Worker;
+using LlavaCluster.Worker.Serving;
 
 namespace LlavaCluster.Cli.Commands;
 
