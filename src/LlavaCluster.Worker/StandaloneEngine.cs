@@ -3,18 +3,19 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Engine;
 using LlavaCluster.Hosting;
+using LlavaCluster.Storage.Objects;
 using LlavaCluster.Worker.Serving;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlavaCluster.Worker;
 
-/// <summary>A worker's engine with nothing around it: no grains, no journal, pictures in memory. What it does and a server does not is what the cluster costs. Thread-safe.</summary>
+/// <summary>A worker's engine with nothing around it: no grains and no journal; pictures in a folder of its own. What it does and a server does not is what the cluster costs. Thread-safe.</summary>
 public sealed class StandaloneEngine : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder;
     private readonly DataDirectory _data;
     private readonly EngineInstruments _instruments;
-    private readonly MemoryObjects _objects;
+    private readonly DirectoryObjectStore _objects;
     private readonly LlavaEngineHost _host;
 
     private StandaloneEngine(WorkerOptions options)
@@ -22,7 +23,7 @@ public sealed class StandaloneEngine : IAsyncDisposable
         _folder = Directory.CreateTempSubdirectory("llava-engine-");
         _data = DataDirectory.Open(_folder.FullName);
         _instruments = new EngineInstruments();
-        _objects = new MemoryObjects();
+        _objects = new DirectoryObjectStore(_data.ObjectsFolder);
         _host = new LlavaEngineHost(options, _objects, _data, TimeProvider.System, _instruments, NullLoggerFactory.Instance);
     }
 
@@ -46,11 +47,11 @@ public sealed class StandaloneEngine : IAsyncDisposable
     }
 
     /// <summary>Keeps a picture; messages name it by the id.</summary>
+    /// <exception cref="IOException">The temporary folder takes no more.</exception>
     public async Task<ImageId> KeepAsync(ReadOnlyMemory<byte> picture, CancellationToken cancellationToken)
     {
         var id = ImageId.Of(picture.Span);
-        await _objects.PutAsync(TenantId.Default, id, picture, cancellationToken);
-        return id;
+        return await _objects.PutAsync(TenantId.Default, id, picture, cancellationToken) is { } fault ? throw new IOException($"The picture cannot be kept: {fault}.") : id;
     }
 
     /// <summary>One answer, as a worker's grain would hand it on.</summary>

@@ -14,6 +14,8 @@ namespace LlavaCluster.Cli.Commands;
 /// <summary><c>llava bench</c>: figures of this machine.</summary>
 internal static class BenchCommand
 {
+    private const int Most = 1 << 20;
+
     private static readonly Option<string> Model = new("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder; \"llava models random\" writes one of any size." };
     private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
     private static readonly Option<int[]> Batches = new("--batch") { DefaultValueFactory = _ => [1, 4, 16, 32], Description = "Sequences that decode together; may be given more than once.", AllowMultipleArgumentsPerToken = true };
@@ -30,20 +32,18 @@ internal static class BenchCommand
         var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, Batches, Context, Prompt, Rounds, Threads };
         foreach (var option in new[] { Context, Prompt, Rounds, Threads })
         {
-            option.Validators.Add(result => Positive(result, option.Name, result.GetValueOrDefault<int>()));
+            option.Within(1, Most);
         }
 
-        Batches.Validators.Add(result => Array.ForEach(result.GetValueOrDefault<int[]>() ?? [], batch => Positive(result, Batches.Name, batch)));
+        Batches.Validators.Add(result =>
+        {
+            foreach (var batch in (result.GetValueOrDefault<int[]>() ?? []).Where(batch => batch is < 1 or > Most))
+            {
+                result.AddError($"{Batches.Name} must be from 1 to {Most}; was {batch}.");
+            }
+        });
         command.SetAction(parsed => Run(parsed, terminal));
         return command;
-    }
-
-    private static void Positive(System.CommandLine.Parsing.OptionResult result, string name, int value)
-    {
-        if (value is < 1 or > 1 << 20)
-        {
-            result.AddError($"{name} must be from 1 to {1 << 20}; was {value}.");
-        }
     }
 
     private static int Run(ParseResult parsed, Terminal terminal)

@@ -16,9 +16,9 @@ internal static class BenchEngineCommand
         var load = new LoadMeasurement();
         var model = new Option<string>("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder." };
         var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
-        var threads = Bounded("--threads", Environment.ProcessorCount, 1, 1024, "Threads that compute.");
-        var cache = Bounded("--kv-mb", 1024, 1, 1 << 24, "Memory of the KV cache in MiB.");
-        var guesses = Bounded("--guess", 8, 0, 64, "As of serve.");
+        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." }.Within(1, 1024);
+        var cache = new Option<int>("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB." }.Within(1, 1 << 24);
+        var guesses = new Option<int>("--guess") { DefaultValueFactory = _ => 8, Description = "As of serve." }.Within(0, 64);
         weights.AcceptOnlyFromAmong([.. WeightNames.All]);
         var command = new Command("engine", "The load of bench serve on an engine in this process, without gateway, grains and journal.") { model, weights, threads, cache, guesses };
         load.AddTo(command);
@@ -43,18 +43,5 @@ internal static class BenchEngineCommand
         {
             return terminal.Fail(exception.Message);
         }
-    }
-
-    private static Option<int> Bounded(string name, int usual, int least, int most, string description)
-    {
-        var option = new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is var value && (value < least || value > most))
-            {
-                result.AddError($"{name} must be from {least} to {most}; was {value}.");
-            }
-        });
-        return option;
     }
 }

@@ -110,18 +110,8 @@ internal sealed class LoadMeasurement
         }
     }
 
-    private static Option<int> Count(string name, int usual, int most, string description, int least = 1)
-    {
-        var option = new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is var value && (value < least || value > most))
-            {
-                result.AddError($"{name} must be from {least} to {most}; was {value}.");
-            }
-        });
-        return option;
-    }
+    private static Option<int> Count(string name, int usual, int most, string description, int least = 1) =>
+        new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description }.Within(least, most);
 
     private static Option<double> Milliseconds(string name, double usual, string description)
     {

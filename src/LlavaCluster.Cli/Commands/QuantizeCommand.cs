@@ -12,12 +12,12 @@ internal static class QuantizeCommand
     public static Command Create(Terminal terminal)
     {
         var folder = new Argument<string>("folder") { Description = "The model folder, in Hugging Face's layout." };
-        var target = new Option<string>("--out") { Required = true, Description = "The folder to make; serve it as any other." };
+        var target = new Option<string>("--out") { Required = true, Description = "The folder to make, for serve --model." };
         var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "q8", Description = "q8 or q4." };
-        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that pack." };
+        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that pack." }.Within(1, 1024);
         weights.AcceptOnlyFromAmong([.. WeightNames.All.Where(name => WeightNames.Parse(name) is WeightFormat.Q8 or WeightFormat.Q4)]);
         var command = new Command("quantize", "Make a model folder whose language model's matrices have 8 or 4 bits a weight.") { folder, target, weights, threads };
-        command.SetAction(parsed => Run(terminal, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(target), WeightNames.Parse(parsed.GetRequiredValue(weights))!.Value, Math.Max(1, parsed.GetValue(threads))));
+        command.SetAction(parsed => Run(terminal, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(target), WeightNames.Parse(parsed.GetRequiredValue(weights))!.Value, parsed.GetValue(threads)));
         return command;
     }
 

@@ -36,12 +36,12 @@ internal static class ServeCommand
     {
         Role.AcceptOnlyFromAmong("all", "front", "worker");
         Weights.AcceptOnlyFromAmong([.. WeightNames.All]);
-        Bound(Port, 0, 65_535);
-        Bound(SiloPort, 0, 65_535);
-        Bound(Threads, 1, 1024);
-        Bound(KvMegabytes, 1, 1 << 24);
-        Bound(Guesses, 0, 64);
-        Bound(TenantMegabytes, 1, 1 << 30);
+        Port.Within(0, 65_535);
+        SiloPort.Within(0, 65_535);
+        Threads.Within(1, 1024);
+        KvMegabytes.Within(1, 1 << 24);
+        Guesses.Within(0, 64);
+        TenantMegabytes.Within(1, 1 << 30);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
             Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, Guesses, KeyFile, ImageUrls, ImageHosts, TenantMegabytes,
@@ -102,12 +102,4 @@ internal static class ServeCommand
             return terminal.Fail(exception.Message);
         }
     }
-
-    private static void Bound<T>(Option<T> option, int least, int most) => option.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<T>() is int value && (value < least || value > most))
-        {
-            result.AddError($"{option.Name} must be from {least} to {most}; was {value}.");
-        }
-    });
 }

@@ -26,12 +26,13 @@ internal static class TrainCommand
                 result.AddError($"--scale must be greater than 0 and at most 100; was {result.Tokens[0].Value}.");
             }
         });
-        var from = new Option<string?>("--from") { Description = "A model of the preset to go on from: only the last two phases run (alignment and instruction), with the weights of the others as they are there." };
-        var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale, from };
+        var from = new Option<string?>("--from") { Description = "A model of the preset to go on from: only the last phase runs (instruction). Give another --seed than it was trained with, so that it sees other scenes." };
+        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Chooses scenes and first weights." }.Within(0, SceneKey.MaxSeed);
+        var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale, from, seed };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
-            return RunScenes(new ScenesRecipe().Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), parsed.GetValue(from), cancellationToken);
+            return RunScenes(new ScenesRecipe { Seed = parsed.GetValue(seed) }.Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), parsed.GetValue(from), cancellationToken);
         });
         return command;
     }

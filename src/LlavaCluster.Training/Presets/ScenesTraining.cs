@@ -20,7 +20,7 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
 /// <param name="replicas">Threads that compute.</param>
-/// <param name="from">A model folder of this preset whose weights the last two phases (alignment, instruction) start from, in place of all phases before them; null to train from nothing.</param>
+/// <param name="from">A model folder of this preset whose weights the last phase starts from, in place of all phases before it; null to train from nothing. Its scenes come again where it was trained with the recipe's seed.</param>
 public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, string? from = null)
 {
     private const int CorpusScenes = 3000;
@@ -43,19 +43,17 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         IWeightSource rest = start is null ? new WeightInitializer(config, recipe.Seed, CPU) : new CheckpointCopies(start);
         if (start is not null)
         {
-            return Align([], Any) && LearnTokens(recipe.Instruction, [recipe.Alignment], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
+            return LearnTokens(recipe.Instruction, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
         }
 
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
             && Learn(recipe.Recall, [], (first, count) => samples.Recall(first, count), Told, Any, IsLanguage)
             && Learn(recipe.Language, [recipe.Recall], (first, count) => samples.Language(first, count), Told, Any, IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
-            && Align([recipe.Projector, recipe.Language, recipe.Encoder], None)
+            && Learn(
+                recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, samples.Words, _autocast), None, IsProjector)
             && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, IsTaught, Export)
             && Exported();
-
-        bool Align(PhaseOptions[] after, Func<string, bool> isFresh) =>
-            Learn(recipe.Alignment, after, (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, samples.Words, _autocast), isFresh, IsProjector);
 
         NextTokenObjective Told(IWeightSource weights) => new(config, weights, _autocast, samples.Words);
 

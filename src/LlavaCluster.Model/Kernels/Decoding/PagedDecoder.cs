@@ -10,11 +10,9 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 public static class PagedDecoder
 {
     /// <summary>Whether our kernels can run this network: bfloat16 or float32 on the CPU, no biases, and axes that are multiples of their blocks, as the cache's own.</summary>
-    public static bool FitsCpu(LlavaNetwork network, KvCache cache)
-    {
-        return network.Device.type == DeviceType.CPU && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32
-            && cache.BlockSize == AttentionKernel<Float32Element, float>.BlockSize && WhyNotCpu(network.Config.Text) is null;
-    }
+    public static bool FitsCpu(LlavaNetwork network, KvCache cache) =>
+        network.Device.type == DeviceType.CPU && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32
+        && cache.BlockSize == AttentionKernel<Float32Element, float>.BlockSize && WhyNotCpu(network.Config.Text) is null;
 
     /// <summary>Why our kernels cannot run a language model of this shape; null where they can.</summary>
     public static string? WhyNotCpu(TextConfig text)

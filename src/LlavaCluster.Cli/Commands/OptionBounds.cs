@@ -1,0 +1,21 @@
+using System.CommandLine;
+
+namespace LlavaCluster.Cli.Commands;
+
+/// <summary>Bounds of whole numbers on the command line.</summary>
+internal static class OptionBounds
+{
+    /// <summary>Refuses what lies outside, naming option, bounds and value; an option without a value passes.</summary>
+    /// <typeparam name="T">int or int?.</typeparam>
+    public static Option<T> Within<T>(this Option<T> option, int least, int most)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<T>() is int value && (value < least || value > most))
+            {
+                result.AddError($"{option.Name} must be from {least} to {most}; was {value}.");
+            }
+        });
+        return option;
+    }
+}
