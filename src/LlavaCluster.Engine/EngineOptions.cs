@@ -23,6 +23,12 @@ public sealed class EngineOptions
     /// </summary>
     public int MaxGuessedTokens { get; set; } = 8;
 
+    /// <summary>
+    /// A step that answers may take so many times what answering alone takes, prompts and images beside it included, so that readers of running answers notice a burst of new requests
+    /// only so much. Above 1; infinity favours new requests. Default 2.5.
+    /// </summary>
+    public double MaxStepSlowdown { get; set; } = 2.5;
+
     /// <summary>Image tokens one step encodes at most; a larger image is encoded alone. Default 1152 (two images of LLaVA-1.5).</summary>
     public int MaxImageTokensPerStep { get; set; } = 1152;
 
@@ -53,7 +59,7 @@ public sealed class EngineOptions
     /// <summary>Cost of a generated token, in prompt tokens, for fairness between tenants. Default 2.</summary>
     public double DecodeTokenCost { get; set; } = 2;
 
-    /// <summary>Cost of encoding one image token, in prompt tokens, for fairness between tenants. Default 1.</summary>
+    /// <summary>Work of encoding one image token, in prompt tokens: for fairness between tenants, and for what fits a step. Default 1.</summary>
     public double ImageTokenCost { get; set; } = 1;
 
     /// <summary>A step that takes longer makes the engine <see cref="EngineHealth.Hung"/>. Default 30 s.</summary>
@@ -86,6 +92,11 @@ public sealed class EngineOptions
             {
                 return $"{name} must be >= {least}; was {value}.";
             }
+        }
+
+        if (!(MaxStepSlowdown > 1))
+        {
+            return $"{nameof(MaxStepSlowdown)} must be > 1; was {MaxStepSlowdown}.";
         }
 
         foreach (var (name, value, most) in new[]

@@ -104,9 +104,9 @@ internal sealed class LoadMeasurement
 
         async Task<IReadOnlyList<LoadRequest>> RunAsync(LoadLevel level, int chats)
         {
-            var run = new LoadRun(target, options with { FirstChat = next, Chats = chats }, pictures, TimeProvider.System);
+            var run = new LoadRun(target, options with { FirstChat = next, Chats = chats }, pictures);
             next += chats;
-            return await run.RunAsync(level, cancellationToken);
+            return await run.RunAsync(level, new LoadClock(TimeProvider.System), cancellationToken);
         }
     }
 

@@ -34,9 +34,10 @@ internal sealed class Server : IAsyncDisposable
 
     /// <exception cref="ClusterStartException">The data directory, the address or a port cannot be used.</exception>
     /// <exception cref="LlavaCluster.Model.Weights.CheckpointException">The model folder is none.</exception>
-    public static Server Build(ServeOptions options)
+    /// <param name="engine">To serve from instead of a model.</param>
+    public static Server Build(ServeOptions options, IEngineHost? engine = null)
     {
-        Preflight.Check(options);
+        Preflight.Check(options, loads: engine is null && options.Role.HasFlag(ClusterRole.Worker));
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging);
         builder.UseLlavaCluster(new ClusterOptions
@@ -61,7 +62,11 @@ internal sealed class Server : IAsyncDisposable
             builder.Services.AddLlavaAccess(ToGateway(options));
         }
 
-        if (options.Role.HasFlag(ClusterRole.Worker))
+        if (engine is not null)
+        {
+            builder.Services.AddSingleton(engine).AddSingleton(ToWorker(options)).AddWorkerGrain();
+        }
+        else if (options.Role.HasFlag(ClusterRole.Worker))
         {
             builder.Services.AddLlavaWorker(ToWorker(options));
         }
@@ -84,15 +89,23 @@ internal sealed class Server : IAsyncDisposable
     /// <exception cref="ClusterStartException">The store cannot be opened, or the address needs a key and there is none.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        var address = await StartAsync(cancellationToken);
+        AnsiConsole.MarkupLineInterpolated($"[bold]{_options.Role.ToString().ToLowerInvariant()}[/] is ready on [bold]{address.GetLeftPart(UriPartial.Authority)}[/]");
+        await _app.WaitForShutdownAsync(cancellationToken);
+    }
+
+    /// <summary>Begins to serve.</summary>
+    /// <returns>Where.</returns>
+    /// <exception cref="ClusterStartException">As of <see cref="RunAsync"/>.</exception>
+    public async Task<Uri> StartAsync(CancellationToken cancellationToken)
+    {
         if (_options.Role.HasFlag(ClusterRole.Front))
         {
             await CheckStoreAsync(cancellationToken);
         }
 
         await _app.StartAsync(cancellationToken);
-        var address = _app.Urls.First();
-        AnsiConsole.MarkupLineInterpolated($"[bold]{_options.Role.ToString().ToLowerInvariant()}[/] is ready on [bold]{address}[/]");
-        await _app.WaitForShutdownAsync(cancellationToken);
+        return new Uri(_app.Urls.First());
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

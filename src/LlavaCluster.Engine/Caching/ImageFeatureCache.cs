@@ -1,8 +1,8 @@
 namespace LlavaCluster.Engine.Caching;
 
 /// <summary>
-/// Which projected image features lie on the device, by slot number. An entry is reserved when its encoding is planned, ready once it has been
-/// computed, referenced by every sequence that is still to read it, and evicted (least recently released first) only when room is needed.
+/// Which projected image features lie on the device, by slot number. An entry is reserved when its encoding begins, arriving in the step that completes it,
+/// ready once it has been computed, referenced by every sequence that is still to read it, and evicted (least recently released first) only when room is needed.
 /// The budget counts feature tokens of all entries. It knows nothing of tensors. One thread.
 /// </summary>
 internal sealed class ImageFeatureCache(int budgetTokens)
@@ -23,12 +23,16 @@ internal sealed class ImageFeatureCache(int budgetTokens)
     /// <summary>Sum of all references; 0 when no sequence needs an image.</summary>
     public int References { get; private set; }
 
+    /// <summary>Whether there is an entry, be it only reserved.</summary>
     public bool Contains(CacheKey key) => _entries.ContainsKey(key);
+
+    /// <summary>Whether <see cref="TryAcquire"/> would find it.</summary>
+    public bool IsReadable(CacheKey key) => _entries.TryGetValue(key, out var entry) && entry.Readable;
 
     /// <summary>Adds a reference to an entry that is there, computed or about to be in this very step.</summary>
     public bool TryAcquire(CacheKey key, out int slot)
     {
-        if (!_entries.TryGetValue(key, out var entry))
+        if (!_entries.TryGetValue(key, out var entry) || !entry.Readable)
         {
             slot = -1;
             return false;
@@ -47,7 +51,7 @@ internal sealed class ImageFeatureCache(int budgetTokens)
         return true;
     }
 
-    /// <summary>Makes room and an entry with one reference, whose features the current step must compute; false, with no change, where there is no room.</summary>
+    /// <summary>Makes room and an entry, whose features must be computed before it is acquired; false, with no change, where there is no room.</summary>
     /// <param name="owner">The tenant whose erasure removes it.</param>
     public bool TryReserve(CacheKey key, int tokens, string owner, out int slot)
     {
@@ -68,19 +72,21 @@ internal sealed class ImageFeatureCache(int budgetTokens)
             _slots.Add(null);
         }
 
-        var entry = new Entry(key, slot, tokens, owner) { References = 1 };
+        var entry = new Entry(key, slot, tokens, owner);
         _slots[slot] = entry;
         _entries.Add(key, entry);
         UsedTokens += tokens;
-        References++;
         return true;
     }
+
+    /// <summary>The current step computes the features: what it plans from here on may read them.</summary>
+    public void MarkArriving(int slot) => At(slot).Readable = true;
 
     /// <summary>The features were computed: from now on the entry may outlive its references.</summary>
     public void MarkReady(int slot)
     {
         var entry = At(slot);
-        entry.Ready = true;
+        entry.Ready = entry.Readable = true;
         Settle(entry);
     }
 
@@ -171,7 +177,7 @@ internal sealed class ImageFeatureCache(int budgetTokens)
         }
         else if (entry.Ready && entry.Node is null)
         {
-            // An entry whose encoding is still in this step's plan must not be evicted by that plan: only ready ones are evictable.
+            // An entry whose encoding goes on, or is in this step's plan, must not be evicted: only ready ones are.
             entry.Node = _unreferenced.AddLast(entry);
             _evictableTokens += entry.Tokens;
         }
@@ -204,6 +210,8 @@ internal sealed class ImageFeatureCache(int budgetTokens)
         public string Owner => owner;
 
         public int References { get; set; }
+
+        public bool Readable { get; set; }
 
         public bool Ready { get; set; }
 

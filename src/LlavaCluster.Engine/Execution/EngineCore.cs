@@ -43,7 +43,7 @@ internal sealed partial class EngineCore
         _prefixes = new PrefixCache(Blocks);
         Features = new ImageFeatureCache(options.ImageCacheTokens);
         Pixels = new PixelPool(options, time, wake);
-        Scheduler = new Scheduler(options, Blocks, _prefixes, Features, Pixels, time);
+        Scheduler = new Scheduler(options, Blocks, _prefixes, Features, Pixels, runner.EncodingStages, time);
         _requests = new LiveRequests(options, Blocks, Features, Scheduler, Pixels, time, instruments, logger);
         _executor = new StepExecutor(runner, Pixels, model.VocabularySize);
         _publisher = new TokenPublisher(model, instruments, time);

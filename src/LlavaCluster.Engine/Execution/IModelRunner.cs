@@ -11,6 +11,15 @@ internal interface IModelRunner : IDisposable
     /// <summary>Encodes images as one batch and stores each one's features in its slot. May be repeated after a failure.</summary>
     void Encode(IReadOnlyList<ImageWork> images);
 
+    /// <summary>Stages of an image's encoding; at least 1.</summary>
+    int EncodingStages { get; }
+
+    /// <summary>
+    /// Goes on with an image by count stages from first on; the last one stores its features. The first stage forgets any other image that was not encoded to its end, as does
+    /// dropping its slot. What threw is not gone on with.
+    /// </summary>
+    void EncodePart(ImageWork image, int first, int count);
+
     /// <summary>
     /// Computes the rows as one packed batch, guesses included, writing their keys and values. For every row that <see cref="StepRow.Samples"/>, in order, the logits of its last known
     /// position and of its guesses are written to <paramref name="logits"/>, vocabulary floats each. May be repeated after a failure, with fewer rows.

@@ -4,6 +4,7 @@ using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Threading;
+using LlavaCluster.Model.Vision;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Engine.Execution;
@@ -20,6 +21,7 @@ internal sealed class ModelRunner : IModelRunner
     private readonly IPagedDecoder _decoder;
     private readonly DecoderStep _step;
     private readonly Dictionary<int, Tensor> _features = [];
+    private (int Slot, TileEncoding Tiles)? _encoding;
 
     public ModelRunner(LlavaNetwork network, EngineOptions options)
     {
@@ -39,10 +41,17 @@ internal sealed class ModelRunner : IModelRunner
         }
     }
 
+    public int EncodingStages => _network.EncodingStages;
+
     public void DropImages(IReadOnlyList<int> slots)
     {
         foreach (var slot in slots)
         {
+            if (_encoding?.Slot == slot)
+            {
+                DropEncoding();
+            }
+
             if (_features.Remove(slot, out var features))
             {
                 features.Dispose();
@@ -50,29 +59,50 @@ internal sealed class ModelRunner : IModelRunner
         }
     }
 
+    /// <summary>[tokens, hidden]; the runner's.</summary>
+    internal Tensor FeaturesOf(int slot) => _features[slot];
+
     public void Encode(IReadOnlyList<ImageWork> images)
     {
         using var mode = inference_mode();
         using var scope = NewDisposeScope();
-        var size = _network.Config.Vision.ImageSize;
-        var pixels = empty(images.Sum(i => i.Image.Layout.Tiles), 3, size, size, ScalarType.Float32);
-        Fill(pixels, images, 3 * size * size);
-        var tiles = _network.EncodeTiles(pixels.to(_network.Device)); // [tiles, tokensPerTile, hidden]
+        var tiles = _network.EncodeTiles(Pixels(images)); // [tiles, tokensPerTile, hidden]
         var at = 0;
-        foreach (var (slot, image, _) in images)
+        foreach (var work in images)
         {
-            var count = image.Layout.Tiles;
-            // A copy, so that evicting one image frees its memory though others of its batch stay.
-            var features = _network.PackTiles(tiles.narrow(0, at, count), image.Layout).clone(); // [tokens, hidden]
-            if (features.shape[0] != image.Tokens || features.shape[1] != _network.Config.Text.Hidden)
+            Keep(work, tiles.narrow(0, at, work.Image.Layout.Tiles));
+            at += work.Image.Layout.Tiles;
+        }
+    }
+
+    public void EncodePart(ImageWork image, int first, int count)
+    {
+        using var mode = inference_mode();
+        using var scope = NewDisposeScope();
+        if (first == 0)
+        {
+            DropEncoding();
+            _encoding = (image.Slot, _network.BeginTiles(Pixels([image])));
+        }
+
+        var encoding = _encoding!.Value.Tiles;
+        try
+        {
+            encoding.Advance(count);
+            if (first + count < EncodingStages)
             {
-                throw new InvalidDataException($"An image has {features.shape[0]} features of {features.shape[1]} numbers; its prompt has room for {image.Tokens} of {_network.Config.Text.Hidden}.");
+                return;
             }
 
-            DropImages([slot]);
-            _features.Add(slot, features.DetachFromDisposeScope());
-            at += count;
+            Keep(image, encoding.Finish());
         }
+        catch
+        {
+            DropEncoding();
+            throw;
+        }
+
+        DropEncoding();
     }
 
     public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits)
@@ -101,9 +131,43 @@ internal sealed class ModelRunner : IModelRunner
         }
 
         _features.Clear();
+        DropEncoding();
         _decoder.Dispose();
         _team.Dispose();
         _cache.Dispose();
+    }
+
+    private void DropEncoding()
+    {
+        _encoding?.Tiles.Dispose();
+        _encoding = null;
+    }
+
+    /// <param name="tiles">[tiles, tokensPerTile, hidden] of this image.</param>
+    private void Keep(ImageWork work, Tensor tiles)
+    {
+        // A copy, so that evicting one image frees its memory though others of its batch stay.
+        var features = _network.PackTiles(tiles, work.Image.Layout).clone(); // [tokens, hidden]
+        if (features.shape[0] != work.Image.Tokens || features.shape[1] != _network.Config.Text.Hidden)
+        {
+            throw new InvalidDataException($"An image has {features.shape[0]} features of {features.shape[1]} numbers; its prompt has room for {work.Image.Tokens} of {_network.Config.Text.Hidden}.");
+        }
+
+        if (_features.Remove(work.Slot, out var old))
+        {
+            old.Dispose();
+        }
+
+        _features.Add(work.Slot, features.DetachFromDisposeScope());
+    }
+
+    // [tiles of all, 3, S, S] on the device
+    private Tensor Pixels(IReadOnlyList<ImageWork> images)
+    {
+        var size = _network.Config.Vision.ImageSize;
+        var pixels = empty(images.Sum(i => i.Image.Layout.Tiles), 3, size, size, ScalarType.Float32);
+        Fill(pixels, images, 3 * size * size);
+        return pixels.to(_network.Device);
     }
 
     private static void Fill(Tensor pixels, IReadOnlyList<ImageWork> images, int tileValues)

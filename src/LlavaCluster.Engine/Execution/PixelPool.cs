@@ -23,6 +23,8 @@ internal sealed class PixelPool(EngineOptions options, TimeProvider time, Action
 
     public bool IsReady(CacheKey image) => _entries.TryGetValue(image, out var entry) && entry.Pixels is not null;
 
+    public bool IsNeeded(CacheKey image) => _entries.ContainsKey(image);
+
     /// <summary>A request that will need this image exists. Unless its features are there already, its pixels are fetched ahead while there is room.</summary>
     public void Add(CacheKey key, PromptImage image, bool encoded)
     {

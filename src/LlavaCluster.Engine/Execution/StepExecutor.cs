@@ -14,6 +14,7 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
     private readonly List<StepRow> _rows = [];
     private readonly List<int> _planRows = [];
     private float[] _logits = [];
+    private ImageWork _part; // its pixels may leave the pool before it is encoded
 
     /// <summary>Results of the last step, by row of the plan.</summary>
     public List<RowResult> Results { get; } = [];
@@ -26,6 +27,7 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         Results.Clear();
         FailedSlots.Clear();
         runner.DropImages(plan.DroppedSlots);
+        EncodePart(plan);
         Encode(plan);
         SelectRows(plan);
         var samples = 0;
@@ -58,6 +60,34 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         {
             // Whatever it throws is the answer; the faults that led to the question are logged.
             return false;
+        }
+    }
+
+    private void EncodePart(StepPlan plan)
+    {
+        if (plan.Part is not { } part)
+        {
+            return;
+        }
+
+        if (part.First == 0)
+        {
+            _part = pixels.Work(part.Image);
+        }
+
+        try
+        {
+            runner.EncodePart(_part, part.First, part.Count);
+        }
+        catch (Exception exception)
+        {
+            // As below: the requests that read it fail, or it is tried again as a whole.
+            FailedSlots.Add(part.Image.Slot, exception);
+        }
+
+        if (part.IsLast || FailedSlots.Count > 0)
+        {
+            _part = default;
         }
     }
 

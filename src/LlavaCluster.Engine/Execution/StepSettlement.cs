@@ -19,6 +19,16 @@ internal sealed class StepSettlement(StepExecutor executor, Scheduler scheduler,
 
     private void SettleImages(StepPlan plan)
     {
+        if (plan.Part is { } part)
+        {
+            var failed = executor.FailedSlots.ContainsKey(part.Image.Slot);
+            scheduler.CommitPart(part, failed);
+            if (part.IsLast && !failed)
+            {
+                pixels.Encoded(part.Image.Key);
+            }
+        }
+
         foreach (var encode in plan.Encodes)
         {
             if (executor.FailedSlots.ContainsKey(encode.Slot))
@@ -69,7 +79,7 @@ internal sealed class StepSettlement(StepExecutor executor, Scheduler scheduler,
     private void FailRows(StepPlan plan, int failed)
     {
         // Where anything came out, the device works and the fault is the rows' own. Otherwise it is asked, for a lost device and a poisoned request look alike.
-        var nothingCameOut = failed == plan.Rows.Count && executor.FailedSlots.Count == plan.Encodes.Count;
+        var nothingCameOut = failed == plan.Rows.Count && executor.FailedSlots.Count == plan.Encodes.Count + (plan.Part is null ? 0 : 1);
         DeviceIsLost = nothingCameOut && !executor.DeviceAnswers();
         for (var i = 0; i < plan.Rows.Count; i++)
         {

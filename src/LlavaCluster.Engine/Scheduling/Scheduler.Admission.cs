@@ -21,7 +21,7 @@ internal sealed partial class Scheduler
     private void Admit()
     {
         Waiting.BeginScan();
-        while (_tokensLeft > 0 && _running.Count < options.MaxRunningSequences && Waiting.Next() is { } candidate)
+        while (_tokensLeft > 0 && TokensBeside > 0 && _running.Count < options.MaxRunningSequences && Waiting.Next() is { } candidate)
         {
             if (TryAdmit(candidate) == Admission.Blocked)
             {
@@ -56,7 +56,7 @@ internal sealed partial class Scheduler
         }
 
         var start = matched * size;
-        var window = Math.Min(sequence.Length - start, _tokensLeft);
+        var window = Math.Min(sequence.Length - start, Math.Min(_tokensLeft, TokensBeside));
         var count = LimitByImages(sequence, start, window);
         if (count < window && NextImage(sequence, start).Slot == ImageSpan.NoSlot)
         {
@@ -68,7 +68,7 @@ internal sealed partial class Scheduler
         sequence.Blocks.TryGrow(BlocksFor(sequence.Length));
         Waiting.Remove(sequence);
         StartRunning(sequence, matched);
-        Schedule(sequence, count);
+        Schedule(sequence, Math.Min(count, Math.Max(1, TokensBeside)), answers: 0);
         return Admission.Admitted;
     }
 
@@ -171,7 +171,7 @@ internal sealed partial class Scheduler
 
         foreach (var image in sequence.Images)
         {
-            if (!features.Contains(image.Key) && !pixels.IsReady(image.Key))
+            if (!features.IsReadable(image.Key) && (features.Contains(image.Key) || !pixels.IsReady(image.Key)))
             {
                 return false;
             }

@@ -41,6 +41,11 @@ internal sealed partial class Scheduler
             return true;
         }
 
+        if (features.Contains(image.Key))
+        {
+            return false; // its encoding goes on over the next steps
+        }
+
         if (_wanted.Add(image.Key))
         {
             _plan.WantedPixels.Add(image.Key);
@@ -51,19 +56,25 @@ internal sealed partial class Scheduler
             return false;
         }
 
-        // An image larger than the whole budget runs alone in its step. Once one image has found no room, later ones may not take the room it waits for.
+        // An image larger than the whole budget runs alone in its step, one that is encoded in parts alone until it is done. Once one image has found no room, later ones may not
+        // take the room it waits for.
         var affordable = image.Tokens <= _imageTokensLeft || _plan.Encodes.Count == 0;
-        if (_roomClosed || !affordable || !features.TryReserve(image.Key, image.Tokens, sequence.Scope.Owner, out slot))
+        if (_roomClosed || _part is not null || !affordable || !features.TryReserve(image.Key, image.Tokens, sequence.Scope.Owner, out slot))
         {
             _roomClosed = true;
             return false;
         }
 
         CountImage(hit: false);
-        image.Slot = slot;
         _imageTokensLeft -= image.Tokens;
-        _plan.Add(new ImageEncode(image.Key, slot, image.Tokens));
-        TenantLedger.Charge(sequence, image.Tokens * options.ImageTokenCost);
+        TenantLedger.Charge(sequence, WorkOf(image.Tokens));
+        if (!PlanEncoding(new ImageEncode(image.Key, slot, image.Tokens)))
+        {
+            return false;
+        }
+
+        features.TryAcquire(image.Key, out slot);
+        image.Slot = slot;
         return true;
     }
 

@@ -5,21 +5,27 @@ namespace LlavaCluster.Engine.Scheduling;
 
 /// <summary>
 /// Decides what each step computes. There are no prefill and decode phases: every running sequence catches up its computed tokens under one token
-/// budget, in order of rank (class, then admission); what is left of the budget admits waiting ones. Images are encoded under a budget of their own.
+/// budget, in order of rank (class, then admission); what is left of the budget admits waiting ones. Images are encoded under a budget of their own. Where some answer,
+/// all that is not their next token is kept to what <see cref="StepPace"/> allows.
 /// Plain numbers, no tensors, no clock but the given one. One thread.
 /// </summary>
 internal sealed partial class Scheduler(
-    EngineOptions options, BlockAllocator allocator, PrefixCache prefixes, ImageFeatureCache features, IPixelSource pixels, TimeProvider time)
+    EngineOptions options, BlockAllocator allocator, PrefixCache prefixes, ImageFeatureCache features, IPixelSource pixels, int encodingStages, TimeProvider time)
 {
+    private const int MostPrescribed = 16; // tokens of an answer that one step computes whatever else it does
+
     private readonly List<Sequence> _running = [];
     private readonly HashSet<CacheKey> _wanted = [];
     private readonly StepPlan _plan = new();
     private readonly DraftPolicy _drafts = new(options.MaxGuessedTokens);
+    private readonly StepPace _pace = new(options.MaxStepSlowdown);
     private DateTimeOffset _earliestDeadline = DateTimeOffset.MaxValue;
     private long _arrivals;
     private long _admissions;
     private int _tokensLeft;
     private int _imageTokensLeft;
+    private double _besideLeft; // tokens, or work of as much
+    private bool _mayCompute; // beside answers
     private bool _roomClosed;
 
     public IReadOnlyList<Sequence> Running => _running;
@@ -88,7 +94,10 @@ internal sealed partial class Scheduler(
         _tokensLeft = options.MaxTokensPerStep;
         _imageTokensLeft = options.MaxImageTokensPerStep;
         var madeRoom = _plan.Preempted.Count;
+        _besideLeft = _pace.Beside(CountAnswers() > 0);
+        _mayCompute = _besideLeft > 0;
         PlanRunning();
+        GoOnEncoding();
         if (_plan.Preempted.Count == madeRoom)
         {
             Admit();
@@ -132,13 +141,18 @@ internal sealed partial class Scheduler(
         }
     }
 
-    /// <summary>Learns what guesses cost from the step that was planned last.</summary>
+    /// <summary>Learns what things cost from the step that was planned last.</summary>
     /// <param name="sampled">Rows whose next token was drawn.</param>
     public void Learn(int sampled, TimeSpan elapsed)
     {
-        if (_plan.Encodes.Count == 0)
+        if (_plan.ImageTokens == 0)
         {
             _drafts.Book(_plan.Tokens, _plan.Guesses, sampled, elapsed.TotalSeconds);
+        }
+
+        if (_plan.Answers > 0)
+        {
+            _pace.Book(_plan.Tokens - _plan.Guesses - _plan.Answers + WorkOf(_plan.ImageTokens), elapsed.TotalSeconds);
         }
     }
 
@@ -163,12 +177,7 @@ internal sealed partial class Scheduler(
     /// <summary>Every running sequence by rank. Those that answer keep one token of the budget each, so that a long prompt never stalls them.</summary>
     private void PlanRunning()
     {
-        var reserved = 0;
-        foreach (var sequence in _running)
-        {
-            reserved += !sequence.Paused && Answers(sequence) ? 1 : 0;
-        }
-
+        var reserved = CountAnswers();
         for (var i = 0; i < _running.Count; i++)
         {
             var sequence = _running[i];
@@ -177,18 +186,36 @@ internal sealed partial class Scheduler(
                 continue;
             }
 
-            reserved -= Answers(sequence) ? 1 : 0;
-            var count = Math.Min(sequence.Pending, _tokensLeft - reserved);
-            count = count > 0 ? LimitByImages(sequence, sequence.Computed, count) : 0;
+            var own = AnswerTokens(sequence);
+            reserved -= own > 0 ? 1 : 0;
+            var count = Math.Min(sequence.Pending, Math.Min(_tokensLeft - reserved, own + TokensBeside));
+            count = count > 0 ? Math.Min(LimitByImages(sequence, sequence.Computed, count), Math.Max(1, own + TokensBeside)) : 0;
             if (count > 0 && EnsureBlocks(sequence, sequence.Computed + count, ref i))
             {
-                Schedule(sequence, count);
+                Schedule(sequence, count, own);
             }
         }
     }
 
-    // Its prompt is computed, or it is about to be: the next token is drawn, or was prescribed.
-    private static bool Answers(Sequence sequence) => sequence.Pending == 1 || (sequence.Pending > 0 && sequence.Length > sequence.PromptTokens);
+    private int TokensBeside => (int)Math.Clamp(_besideLeft, 0, options.MaxTokensPerStep);
+
+    private int CountAnswers()
+    {
+        var count = 0;
+        foreach (var sequence in _running)
+        {
+            count += !sequence.Paused && AnswerTokens(sequence) > 0 ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    // Its prompt is computed, or its last token is about to be: the next token is drawn, or some were prescribed. Nothing keeps the row from being computed now.
+    private static int AnswerTokens(Sequence sequence)
+    {
+        var waits = sequence.Images is [.., var last] && last.End > sequence.Computed && last.Slot == ImageSpan.NoSlot;
+        return !waits && (sequence.Pending == 1 || sequence.Computed >= sequence.PromptTokens) ? Math.Min(sequence.Pending, MostPrescribed) : 0;
+    }
 
     /// <summary>Rows that draw a token guess what follows it, with what all others have left of the budget.</summary>
     private void PlanGuesses()
@@ -273,10 +300,13 @@ internal sealed partial class Scheduler(
         sequence.State = SequenceState.Detached;
     }
 
-    private void Schedule(Sequence sequence, int count)
+    /// <param name="answers">How many of the tokens may answer.</param>
+    private void Schedule(Sequence sequence, int count, int answers)
     {
-        _plan.Add(new StepRow(sequence, sequence.Computed, count));
+        answers = Math.Min(count, answers);
+        _plan.Add(new StepRow(sequence, sequence.Computed, count), answers);
         _tokensLeft -= count;
+        _besideLeft -= count - answers;
         Charge(sequence, sequence.Computed + count);
     }
 

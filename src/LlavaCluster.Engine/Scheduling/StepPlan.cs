@@ -18,8 +18,15 @@ internal readonly record struct StepRow(Sequence Sequence, int Start, int Count,
 /// <summary>Features to compute into a slot before any row runs.</summary>
 internal readonly record struct ImageEncode(CacheKey Key, int Slot, int Tokens);
 
+/// <summary>Stages First..First+Count-1 of an image's encoding, of so many in all.</summary>
+internal readonly record struct ImagePart(ImageEncode Image, int First, int Count, int Stages)
+{
+    /// <summary>The features are there afterwards.</summary>
+    public bool IsLast => First + Count == Stages;
+}
+
 /// <summary>
-/// What one step does, in this order: free the dropped slots, encode the images, run the rows as one packed batch. The scheduler owns it and
+/// What one step does, in this order: free the dropped slots, go on with an image, encode images, run the rows as one packed batch. The scheduler owns it and
 /// fills it anew each step.
 /// </summary>
 internal sealed class StepPlan
@@ -27,6 +34,9 @@ internal sealed class StepPlan
     public List<StepRow> Rows { get; } = [];
 
     public List<ImageEncode> Encodes { get; } = [];
+
+    /// <summary>The image that is encoded over several steps.</summary>
+    public ImagePart? Part { get; private set; }
 
     /// <summary>Image slots whose device memory is free from now on; a slot may be reused by <see cref="Encodes"/> of the same plan.</summary>
     public List<int> DroppedSlots { get; } = [];
@@ -46,15 +56,20 @@ internal sealed class StepPlan
     /// <summary>Guesses among <see cref="Tokens"/>.</summary>
     public int Guesses { get; private set; }
 
-    /// <summary>Sum of the encodes' tokens.</summary>
+    /// <summary>Sum of the encodes' tokens, and of the part's by its share of the stages.</summary>
     public int ImageTokens { get; private set; }
 
-    public bool HasWork => Rows.Count > 0 || Encodes.Count > 0;
+    /// <summary>Tokens among <see cref="Tokens"/> that answer; the others are of prompts, or guesses.</summary>
+    public int Answers { get; private set; }
 
-    public void Add(StepRow row)
+    public bool HasWork => Rows.Count > 0 || Encodes.Count > 0 || Part is not null;
+
+    /// <param name="answers">How many of its tokens answer.</param>
+    public void Add(StepRow row, int answers)
     {
         Rows.Add(row);
         Tokens += row.Count;
+        Answers += answers;
     }
 
     /// <summary>Lets a row of the plan compute so many guesses too.</summary>
@@ -71,14 +86,21 @@ internal sealed class StepPlan
         ImageTokens += encode.Tokens;
     }
 
+    public void Add(ImagePart part)
+    {
+        Part = part;
+        ImageTokens += part.Image.Tokens * part.Count / part.Stages;
+    }
+
     public void Clear()
     {
         Rows.Clear();
         Encodes.Clear();
+        Part = null;
         DroppedSlots.Clear();
         WantedPixels.Clear();
         Expired.Clear();
         Preempted.Clear();
-        (Tokens, Guesses, ImageTokens) = (0, 0, 0);
+        (Tokens, Guesses, ImageTokens, Answers) = (0, 0, 0, 0);
     }
 }

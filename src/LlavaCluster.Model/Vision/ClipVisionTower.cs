@@ -21,28 +21,54 @@ internal sealed class ClipVisionTower : nn.Module
         : base(nameof(ClipVisionTower))
     {
         _config = config;
-        _transformer = new VisionTransformer(scope.Child("vision_model"), config.Vision, config.FeatureLayers.Max());
+        Depth = config.FeatureLayers.Max();
+        _transformer = new VisionTransformer(scope.Child("vision_model"), config.Vision, Depth);
         RegisterComponents();
     }
 
-    /// <param name="probe">Sees each hidden state; for comparisons with a reference.</param>
+    /// <summary>Blocks that run.</summary>
+    public int Depth { get; }
+
+    /// <param name="probe">Sees hidden state i: 0 before the blocks, i after block i - 1; for comparisons with a reference.</param>
     public Tensor Forward(Tensor pixels, AdapterBatch? adapters, Action<int, Tensor>? probe)
     {
-        var selected = new Tensor[_config.FeatureLayers.Count];
-        _transformer.Forward(pixels, adapters, (state, hidden) =>
-        {
-            probe?.Invoke(state, hidden);
-            for (var i = 0; i < selected.Length; i++)
-            {
-                if (_config.FeatureLayers[i] == state)
-                {
-                    selected[i] = Select(hidden);
-                }
-            }
-        });
-        return selected.Length == 1 ? selected[0] : cat(selected, -1);
+        var state = Begin(pixels, probe); // its tensors belong to the caller's scope
+        Advance(state, Depth, adapters, probe);
+        return state.Features();
     }
 
+    /// <summary>Tiles before the first block.</summary>
+    public TowerState Begin(Tensor pixels, Action<int, Tensor>? probe)
+    {
+        var state = new TowerState(_config.FeatureLayers.Count) { Hidden = _transformer.Embed(pixels) };
+        Note(state, probe);
+        return state;
+    }
+
+    /// <summary>Runs so many blocks more, at most to the last that is needed.</summary>
+    public void Advance(TowerState state, int blocks, AdapterBatch? adapters, Action<int, Tensor>? probe)
+    {
+        for (var end = Math.Min(state.Blocks + blocks, Depth); state.Blocks < end;)
+        {
+            state.Hidden = _transformer.Block(state.Blocks, state.Hidden, adapters);
+            state.Blocks++;
+            Note(state, probe);
+        }
+    }
+
+    private void Note(TowerState state, Action<int, Tensor>? probe)
+    {
+        probe?.Invoke(state.Blocks, state.Hidden);
+        for (var i = 0; i < _config.FeatureLayers.Count; i++)
+        {
+            if (_config.FeatureLayers[i] == state.Blocks)
+            {
+                state.Select(i, Select(state.Hidden));
+            }
+        }
+    }
+
+    // A tensor of its own either way: the hidden state may be disposed when the next one is there.
     private Tensor Select(Tensor hidden) =>
-        _config.FeatureSelect == FeatureSelect.Full ? hidden : hidden.narrow(1, 1, hidden.shape[1] - 1);
+        _config.FeatureSelect == FeatureSelect.Full ? hidden.alias() : hidden.narrow(1, 1, hidden.shape[1] - 1);
 }

@@ -29,13 +29,11 @@ internal sealed class VisionTransformer : nn.Module
         RegisterComponents();
     }
 
-    /// <param name="onState">Sees hidden state i: 0 after the first norm, i after block i - 1.</param>
-    public void Forward(Tensor pixels, AdapterBatch? adapters, Action<int, Tensor> onState)
-    {
-        var hidden = _preNorm.Forward(_embeddings.Forward(pixels));
-        onState(0, hidden);
-        _encoder.Forward(hidden, adapters, onState);
-    }
+    /// <summary>Hidden state 0: after the first norm.</summary>
+    public Tensor Embed(Tensor pixels) => _preNorm.Forward(_embeddings.Forward(pixels));
+
+    /// <summary>Hidden state i + 1 from hidden state i.</summary>
+    public Tensor Block(int i, Tensor hidden, AdapterBatch? adapters) => _encoder.Block(i, hidden, adapters);
 
     private sealed class Encoder : nn.Module
     {
@@ -50,13 +48,6 @@ internal sealed class VisionTransformer : nn.Module
             RegisterComponents();
         }
 
-        public void Forward(Tensor hidden, AdapterBatch? adapters, Action<int, Tensor> onState)
-        {
-            for (var i = 0; i < _layers.Count; i++)
-            {
-                hidden = _layers[i].Forward(hidden, adapters);
-                onState(i + 1, hidden);
-            }
-        }
+        public Tensor Block(int i, Tensor hidden, AdapterBatch? adapters) => _layers[i].Forward(hidden, adapters);
     }
 }

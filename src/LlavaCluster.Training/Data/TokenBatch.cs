@@ -5,7 +5,8 @@ namespace LlavaCluster.Training.Data;
 /// <summary>
 /// Samples end to end without padding, told apart by their lengths: a conversation is from a hundred to several hundred tokens, and padding every one to the
 /// longest would cost a third of the work. The whole is filled up to a round length, because libtorch makes new machine code for every new shape of a product.
-/// Everything is flat over [tokens]. No tensors: batches are made on pool threads.
+/// Samples that share an array of picture values share the pictures, which are encoded once. Everything is flat over [tokens]. No tensors: batches are made on
+/// pool threads.
 /// </summary>
 public sealed class TokenBatch
 {
@@ -25,10 +26,16 @@ public sealed class TokenBatch
         Lengths = filling == 0 ? Lengths : [.. Lengths, filling];
         Ids = new long[Lengths.Sum()];
         Positions = new long[Ids.Length];
-        var (features, places, targets) = (new List<long>(), new List<long>(), new List<long>());
+        var distinct = samples.Select(sample => sample.PictureValues).Where(values => values.Length > 0).Distinct().ToList(); // by reference
+        PictureValues = [.. distinct.SelectMany(values => values)];
+        Pictures = PictureValues.Length / Math.Max(1, valuesPerPicture);
+        var firstRows = FirstRows(distinct, valuesPerPicture, featuresPerPicture);
+        var (features, rows, places, targets) = (new List<long>(), new List<long>(), new List<long>(), new List<long>());
         var place = 0L;
-        foreach (var tokens in expanded)
+        for (var sample = 0; sample < expanded.Count; sample++)
         {
+            var tokens = expanded[sample];
+            var row = firstRows.GetValueOrDefault(samples[sample].PictureValues);
             for (var i = 0; i < tokens.Count; i++, place++)
             {
                 Ids[place] = tokens[i].Id;
@@ -36,6 +43,7 @@ public sealed class TokenBatch
                 if (tokens[i].Picture >= 0)
                 {
                     features.Add(place);
+                    rows.Add(row++);
                 }
 
                 if (tokens[i].Learned && i > 0)
@@ -56,10 +64,9 @@ public sealed class TokenBatch
         places.AddRange(Enumerable.Repeat(0L, unlearned));
         targets.AddRange(Enumerable.Repeat(Unlearned, unlearned));
         FeaturePlaces = [.. features];
+        FeatureRows = [.. rows];
         LossPlaces = [.. places];
         LossTargets = [.. targets];
-        PictureValues = [.. samples.SelectMany(sample => sample.PictureValues)];
-        Pictures = PictureValues.Length / Math.Max(1, valuesPerPicture);
     }
 
     /// <summary>Tokens that are learned.</summary>
@@ -73,18 +80,34 @@ public sealed class TokenBatch
     /// <summary>From 0 in every sample.</summary>
     public long[] Positions { get; }
 
-    /// <summary>Where picture features go, in the order of the pictures.</summary>
+    /// <summary>Where picture features go.</summary>
     public long[] FeaturePlaces { get; }
+
+    /// <summary>Which of the features goes there: rows of [pictures * features], as many as <see cref="FeaturePlaces"/>.</summary>
+    public long[] FeatureRows { get; }
 
     /// <summary>Where the next token is learned, and that token; <see cref="Unlearned"/> where the row only fills up.</summary>
     public long[] LossPlaces { get; }
 
     public long[] LossTargets { get; }
 
-    /// <summary>Of all samples, as theirs.</summary>
+    /// <summary>Of all pictures, each once, as the samples'.</summary>
     public float[] PictureValues { get; }
 
     public int Pictures { get; }
+
+    private static Dictionary<float[], long> FirstRows(List<float[]> distinct, int valuesPerPicture, int featuresPerPicture)
+    {
+        var rows = new Dictionary<float[], long>();
+        var next = 0L;
+        foreach (var values in distinct)
+        {
+            rows.Add(values, next);
+            next += (long)values.Length / valuesPerPicture * featuresPerPicture;
+        }
+
+        return rows;
+    }
 
     private static long Missing(long count, int roundTo) => (roundTo - (count % roundTo)) % roundTo;
 

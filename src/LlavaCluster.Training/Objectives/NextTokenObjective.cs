@@ -72,7 +72,7 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
         }
 
         var features = _told is null ? Encode(batch) : Tell(batch, _told);
-        return words.index_copy(0, tensor(batch.FeaturePlaces), features.to(words.dtype));
+        return words.index_copy(0, tensor(batch.FeaturePlaces), features.index_select(0, tensor(batch.FeatureRows)).to(words.dtype));
     }
 
     // [pictures * features, hidden]
@@ -84,5 +84,5 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
 
     // [pictures * features, hidden]
     private Tensor Tell(TokenBatch batch, PatchWords told) =>
-        tensor(batch.PictureValues, [batch.FeaturePlaces.Length, told.Count]).matmul(told.Embeddings(Network));
+        tensor(batch.PictureValues, [batch.PictureValues.Length / told.Count, told.Count]).matmul(told.Embeddings(Network));
 }

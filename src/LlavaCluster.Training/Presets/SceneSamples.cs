@@ -60,46 +60,43 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
     public TokenBatch Recall(long first, int count) => Batch(first, count, CrowdedScenes.Patches, CrowdedScenes.Patches * Words.Count, index =>
     {
         var (annotation, patches) = CrowdedScenes.Create(renderer.Classes, SceneKey.Create(SceneSplit.Training, recipe.Seed, RecallFirst + index));
-        return Sample(teacher.Teach(annotation, SceneConversationKind.Places, (ulong)index).Turns, Words.Weigh(patches), picturesLast: false);
+        return [Sample(teacher.Teach(annotation, SceneConversationKind.Places, (ulong)index), Words.Weigh(patches), picturesLast: false)];
     });
 
     /// <summary>Scenes told in words, and conversations about them.</summary>
     public TokenBatch Language(long first, int count) => Batch(first, count, Features, Features * Words.Count, index =>
     {
         var scene = Render(LanguageFirst + index);
-        return Sample(Turns(scene.Annotation, index), Words.Weigh(scene.Patches(Grid)), picturesLast: false);
+        var told = Words.Weigh(scene.Patches(Grid));
+        return Conversations(scene.Annotation, index).Select(conversation => Sample(conversation, told, picturesLast: false));
     });
 
     /// <summary>Stage 1: a picture and a caption.</summary>
     public TokenBatch Captions(long first, int count) => Batch(first, count, Features, PixelsPerPicture, index =>
-        Pictured(Render(ProjectorFirst + index), annotation => teacher.Teach(annotation, SceneConversationKind.Caption, (ulong)index).Turns));
+        Pictured(Render(ProjectorFirst + index), annotation => [teacher.Teach(annotation, SceneConversationKind.Caption, (ulong)index)]));
 
     /// <summary>Stage 2: a picture and several conversations about it.</summary>
     public TokenBatch Instructions(long first, int count) => Batch(first, count, Features, PixelsPerPicture, index =>
-        Pictured(Render(InstructionFirst + index), annotation => Turns(annotation, index)));
+        Pictured(Render(InstructionFirst + index), annotation => Conversations(annotation, index)));
 
-    private List<SceneQuestion> Turns(SceneAnnotation annotation, long index)
+    // Each a sample of its own, as in the paper's data: after another conversation most of an answer can be read in the text, and nobody learns to look.
+    private SceneConversation[] Conversations(SceneAnnotation annotation, long index)
     {
         var seed = (ulong)index * 3;
-        return
-        [
-            .. teacher.Teach(annotation, SceneConversationKind.Conversation, seed).Turns,
-            .. teacher.Teach(annotation, seed + 1).Turns,
-            .. teacher.Teach(annotation, seed + 2).Turns,
-        ];
+        return [teacher.Teach(annotation, SceneConversationKind.Conversation, seed), teacher.Teach(annotation, seed + 1), teacher.Teach(annotation, seed + 2)];
     }
 
-    private TrainingSample Pictured(Scene scene, Func<SceneAnnotation, IReadOnlyList<SceneQuestion>> ask)
+    private IEnumerable<TrainingSample> Pictured(Scene scene, Func<SceneAnnotation, SceneConversation[]> ask)
     {
         var pixels = new float[PixelsPerPicture];
         Normalise(scene, pixels);
-        var last = SceneRandom.For(scene.Annotation.ImageId, (ulong)recipe.Seed, OrderPurpose).Chance((float)recipe.QuestionFirst);
-        return Sample(ask(scene.Annotation), pixels, last);
+        var order = SceneRandom.For(scene.Annotation.ImageId, (ulong)recipe.Seed, OrderPurpose);
+        return ask(scene.Annotation).Select(conversation => Sample(conversation, pixels, order.Chance((float)recipe.QuestionFirst)));
     }
 
-    private TrainingSample Sample(IReadOnlyList<SceneQuestion> turns, float[] picture, bool picturesLast)
+    private TrainingSample Sample(SceneConversation conversation, float[] picture, bool picturesLast)
     {
-        var messages = turns.SelectMany((turn, i) => new[]
+        var messages = conversation.Turns.SelectMany((turn, i) => new[]
         {
             i == 0 ? PromptMessage.User(turn.Text, 0) with { PicturesLast = picturesLast } : PromptMessage.User(turn.Text),
             PromptMessage.Assistant(turn.Answer),
@@ -107,8 +104,8 @@ internal sealed class SceneSamples(SceneRenderer renderer, RuleTeacher teacher, 
         return new TrainingSample(codec.Encode(_prompts.Render([.. messages], opens: false)), picture);
     }
 
-    private static TokenBatch Batch(long first, int count, int featuresPerPicture, int valuesPerPicture, Func<long, TrainingSample> sample) =>
-        new([.. Enumerable.Range(0, count).Select(i => sample(first + i))], featuresPerPicture, valuesPerPicture, RoundTo);
+    private static TokenBatch Batch(long first, int count, int featuresPerPicture, int valuesPerPicture, Func<long, IEnumerable<TrainingSample>> samples) =>
+        new([.. Enumerable.Range(0, count).SelectMany(i => samples(first + i))], featuresPerPicture, valuesPerPicture, RoundTo);
 
     private Scene Render(long index) => renderer.Render(SceneKey.Create(SceneSplit.Training, recipe.Seed, index));
 

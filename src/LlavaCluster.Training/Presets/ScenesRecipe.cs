@@ -73,5 +73,8 @@ public sealed record ScenesRecipe
 
     public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 5e-4 };
 
+    /// <summary>More of the instruction phase, from weights that have been through it: the full rate would first undo some of what they know.</summary>
+    public PhaseOptions Continued => Instruction with { LearningRate = 3e-4 };
+
     private static long Scaled(long steps, double share) => Math.Max(1, (long)Math.Round(steps * share));
 }

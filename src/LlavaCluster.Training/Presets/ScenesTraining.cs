@@ -20,13 +20,13 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
 /// <param name="replicas">Threads that compute.</param>
-/// <param name="from">A model folder of this preset whose weights the last phase starts from, in place of all phases before it; null to train from nothing. Its scenes come again where it was trained with the recipe's seed.</param>
+/// <param name="from">A model folder of this preset whose weights the last phase starts from, at a lower rate, in place of all phases before it; null to train from nothing. Its scenes come again where it was trained with the recipe's seed.</param>
 public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, string? from = null)
 {
     private const int CorpusScenes = 3000;
 
-    // Questions about where things are need several that are alone of their class, and the scenes of an examination hold few of those.
-    private readonly SceneRenderer _renderer = new(artwork, new SceneOptions { Repeats = 0.3f });
+    // Questions about where things are need several that are alone of their class, and the scenes of an examination hold fewer of those.
+    private readonly SceneRenderer _renderer = new(artwork, new SceneOptions { Repeats = 0.45f });
     private readonly RuleTeacher _teacher = new(artwork.Classes);
     private readonly bool _autocast = Autocast.IsFaster;
 
@@ -43,7 +43,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         IWeightSource rest = start is null ? new WeightInitializer(config, recipe.Seed, CPU) : new CheckpointCopies(start);
         if (start is not null)
         {
-            return LearnTokens(recipe.Instruction, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
+            return LearnTokens(recipe.Continued, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
         }
 
         return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)

@@ -21,7 +21,10 @@ internal static class DescriptionQuestions
         return new(SceneQuestionKind.Contents, random.Pick(ContentFrames), $"The picture shows {SceneWording.List([.. phrases])}.", Expected(view));
     }
 
-    /// <summary>How many objects there are, then each in reading order, its place first: where to look is settled before what is there.</summary>
+    /// <summary>
+    /// Each object in reading order, its place first, and then how many there are: where to look is settled before what is there, and the sum is read off the text
+    /// (said first, a wrong sum makes the rest of the description wrong).
+    /// </summary>
     public static SceneQuestion Ask(SceneView view, SceneRandom random)
     {
         if (view.Things.Count == 0)
@@ -29,9 +32,9 @@ internal static class DescriptionQuestions
             return new(SceneQuestionKind.Description, random.Pick(DetailRequests), "There is nothing in the picture.", Expected(view));
         }
 
-        var opening = view.Things.Count == 1 ? "There is one object in the picture." : $"There are {SceneWording.Number(view.Things.Count)} objects in the picture.";
+        var sum = view.Things.Count == 1 ? "There is one object in the picture." : $"There are {SceneWording.Number(view.Things.Count)} objects in the picture.";
         var sentences = view.Things.OrderBy(ReadingOrder).Select(thing => SceneWording.Sentence($"{thing.Place.Phrase()} is {thing.Class.Indefinite}."));
-        return new(SceneQuestionKind.Description, random.Pick(DetailRequests), string.Join(' ', [opening, .. sentences]), Expected(view));
+        return new(SceneQuestionKind.Description, random.Pick(DetailRequests), string.Join(' ', [.. sentences, sum]), Expected(view));
     }
 
     // Rows of ninths first, columns inside a row.

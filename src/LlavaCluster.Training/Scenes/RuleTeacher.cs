@@ -9,21 +9,25 @@ public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
-    private static readonly float[] MixWeights = [0.66f, 0.16f, 0.06f, 0.12f]; // conversation, description, reasoning, places
+    private static readonly float[] MixWeights = [0.3f, 0.5f, 0.05f, 0.15f]; // conversation, description, reasoning, places
 
     // Turns of a conversation, by kind: the harder, the more often.
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
     [
         (SceneQuestionKind.Presence, 0.05f),
         (SceneQuestionKind.Naming, 0.09f),
-        (SceneQuestionKind.Counting, 0.12f),
+        (SceneQuestionKind.Counting, 0.18f),
         (SceneQuestionKind.Relation, 0.28f),
         (SceneQuestionKind.Location, 0.1f),
-        (SceneQuestionKind.Locations, 0.33f),
+        (SceneQuestionKind.Locations, 0.27f),
         (SceneQuestionKind.Contents, 0.03f),
     ];
 
+    // Most scenes hold one of everything: asked alike everywhere, counting would be learned as "one".
+    private const float CountingWhereSomethingRepeats = 2.5f;
+
     private static readonly float[] TurnKindWeights = [.. TurnWeights.Select(entry => entry.Weight)];
+    private static readonly int CountingIndex = Array.FindIndex(TurnWeights, entry => entry.Kind == SceneQuestionKind.Counting);
     private readonly SceneClasses _classes;
 
     public RuleTeacher(SceneClasses? classes = null) => _classes = classes ?? SceneClasses.Default;
@@ -63,6 +67,7 @@ public sealed class RuleTeacher
         var turns = new List<SceneQuestion>();
         var wanted = 2 + random.Next(4);
         var weights = TurnKindWeights.ToArray();
+        weights[CountingIndex] *= view.Groups.Any(group => group.Count > 1) ? CountingWhereSomethingRepeats : 1;
         for (var tries = 0; turns.Count < wanted && tries < wanted * TriesPerTurn; tries++)
         {
             if (turns.Count > 0 && random.Chance(FollowUpShare) && RelationQuestions.TryFollowUp(view, turns[^1], random) is { } followUp)

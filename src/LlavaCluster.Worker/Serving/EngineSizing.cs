@@ -39,6 +39,7 @@ internal static class EngineSizing
             KvBlocks = (int)Math.Clamp(kvBytes / KvCache.BytesPerBlock(config.Text, defaults.BlockSize, type), needed, Math.Max(needed, MostBlocks)),
             ImageCacheTokens = (int)Math.Min(int.MaxValue, Math.Max(defaults.ImageCacheTokens, (long)CachedImages * maxImageTokens)),
             MaxTokensPerStep = tokens,
+            ImageTokenCost = (double)Parameters(config.Vision) / Math.Max(1, parameters - Parameters(config.Vision)),
             StepTimeout = TimeSpan.FromSeconds(Math.Max(defaults.StepTimeout.TotalSeconds, Patience * seconds)),
         };
     }

@@ -55,6 +55,6 @@ public sealed class LoadFiguresTests
 
     private static LoadRequest Request(int turn, double began, double[] pieces, int tokens, double ended, string? error = null) => new()
     {
-        Turn = turn, Began = TimeSpan.FromSeconds(began), Ended = TimeSpan.FromSeconds(ended), Pieces = [.. pieces.Select(TimeSpan.FromSeconds)], Text = "", Tokens = tokens, Error = error,
+        Turn = turn, Began = TimeSpan.FromSeconds(began), Ended = TimeSpan.FromSeconds(ended), Pieces = [.. pieces.Select(TimeSpan.FromSeconds)], Lengths = [.. pieces.Select(_ => 0)], Text = "", Tokens = tokens, Error = error,
     };
 }

@@ -16,7 +16,7 @@ public sealed class PreflightTests
         taken.Start();
         var endPoint = (IPEndPoint)taken.LocalEndpoint;
 
-        var refusal = Assert.Throws<ClusterStartException>(() => Preflight.Check(Options(Goldens.Path("a_llava15"), endPoint)));
+        var refusal = Assert.Throws<ClusterStartException>(() => Preflight.Check(Options(Goldens.Path("a_llava15"), endPoint), loads: true));
 
         Assert.StartsWith($"{endPoint} cannot be listened on: ", refusal.Message, StringComparison.Ordinal);
     }
@@ -24,13 +24,13 @@ public sealed class PreflightTests
     [Fact]
     public void Check_OfAFolderThatIsNoModel_NamesIt()
     {
-        var refusal = Assert.Throws<CheckpointException>(() => Preflight.Check(Options(Goldens.Path("images"), new IPEndPoint(IPAddress.Loopback, 0))));
+        var refusal = Assert.Throws<CheckpointException>(() => Preflight.Check(Options(Goldens.Path("images"), new IPEndPoint(IPAddress.Loopback, 0)), loads: true));
 
         Assert.Contains("is not a model folder: it has no config.json.", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Check_OfAModelAndAFreePort_Passes() => Preflight.Check(Options(Goldens.Path("a_llava15"), new IPEndPoint(IPAddress.Loopback, 0)));
+    public void Check_OfAModelAndAFreePort_Passes() => Preflight.Check(Options(Goldens.Path("a_llava15"), new IPEndPoint(IPAddress.Loopback, 0)), loads: true);
 
     private static ServeOptions Options(string model, IPEndPoint endPoint) => new()
     {

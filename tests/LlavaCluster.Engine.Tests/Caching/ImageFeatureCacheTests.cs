@@ -9,7 +9,7 @@ public sealed class ImageFeatureCacheTests
     public void TryReserve_WhenEverythingIsReferenced_ReturnsFalseAndKeepsState()
     {
         var cache = new ImageFeatureCache(10);
-        Assert.True(cache.TryReserve(Key(1), 6, "a", out _));
+        Reserve(cache, 1, 6);
         Assert.False(cache.TryReserve(Key(2), 5, "a", out _));
         Assert.Equal((6, 1, 1), (cache.UsedTokens, cache.Count, cache.References));
     }
@@ -18,8 +18,7 @@ public sealed class ImageFeatureCacheTests
     public void TryReserve_WhenUnreferencedOnesAreInTheWay_EvictsTheOldestAndReportsItsSlot()
     {
         var cache = new ImageFeatureCache(10);
-        cache.TryReserve(Key(1), 5, "a", out var first);
-        cache.TryReserve(Key(2), 5, "a", out var second);
+        var (first, second) = (Reserve(cache, 1, 5), Reserve(cache, 2, 5));
         cache.MarkReady(first);
         cache.MarkReady(second);
         cache.Release(first);
@@ -37,7 +36,7 @@ public sealed class ImageFeatureCacheTests
     public void MarkFailed_HidesTheEntryAndDropsItWithItsLastReference()
     {
         var cache = new ImageFeatureCache(10);
-        cache.TryReserve(Key(1), 5, "a", out var slot);
+        var slot = Reserve(cache, 1, 5);
         cache.MarkFailed(slot);
         Assert.False(cache.TryAcquire(Key(1), out _));
         Assert.Equal(5, cache.UsedTokens);
@@ -49,8 +48,7 @@ public sealed class ImageFeatureCacheTests
     public void RemoveOwnedBy_RemovesOneTenantOnly()
     {
         var cache = new ImageFeatureCache(10);
-        cache.TryReserve(Key(1), 2, "a", out var mine);
-        cache.TryReserve(Key(2), 2, "b", out var other);
+        var (mine, other) = (Reserve(cache, 1, 2), Reserve(cache, 2, 2, "b"));
         cache.MarkReady(mine);
         cache.MarkReady(other);
         cache.Release(mine);
@@ -74,6 +72,8 @@ public sealed class ImageFeatureCacheTests
                 }
                 else if (operation == 1 && !cache.Contains(Key(key)) && cache.TryReserve(Key(key), tokens, $"t{key % 2}", out slot))
                 {
+                    cache.MarkArriving(slot);
+                    Assert.True(cache.TryAcquire(Key(key), out var acquired) && acquired == slot);
                     held.Add(slot);
                     if (tokens == 6)
                     {
@@ -103,6 +103,40 @@ public sealed class ImageFeatureCacheTests
             cache.RemoveOwnedBy("t1");
             Assert.Equal((0, 0), (cache.UsedTokens, cache.Count));
         });
+
+    [Fact]
+    public void TryReserve_IsFoundOnlyFromTheStepThatComputesItAndIsNotEvictedBefore()
+    {
+        var cache = new ImageFeatureCache(10);
+        Assert.True(cache.TryReserve(Key(1), 6, "a", out var slot));
+        Assert.Equal((true, false, false), (cache.Contains(Key(1)), cache.IsReadable(Key(1)), cache.TryAcquire(Key(1), out _)));
+        Assert.False(cache.TryReserve(Key(2), 6, "a", out _));
+        cache.MarkArriving(slot);
+        Assert.True(cache.TryAcquire(Key(1), out var acquired));
+        Assert.Equal(slot, acquired);
+        cache.MarkReady(slot);
+        cache.Release(slot);
+        Assert.True(cache.TryReserve(Key(2), 6, "a", out _));
+    }
+
+    [Fact]
+    public void MarkFailed_OfAnEntryThatNobodyReads_DropsItAtOnce()
+    {
+        var cache = new ImageFeatureCache(10);
+        cache.TryReserve(Key(1), 6, "a", out var slot);
+        cache.MarkFailed(slot);
+        Assert.Equal((0, 0), (cache.UsedTokens, cache.Count));
+    }
+
+    /// <summary>An entry that this step computes, with one reference.</summary>
+    private static int Reserve(ImageFeatureCache cache, int key, int tokens, string owner = "a")
+    {
+        Assert.True(cache.TryReserve(Key(key), tokens, owner, out var slot));
+        cache.MarkArriving(slot);
+        Assert.True(cache.TryAcquire(Key(key), out var acquired));
+        Assert.Equal(slot, acquired);
+        return slot;
+    }
 
     private static CacheKey Key(int value) => new((ulong)value, 0, 0, 0);
 }

@@ -39,6 +39,8 @@ public sealed class EngineWorkloadTests
         from imageStep in Gen.Int[3, 12]
         from imageCache in Gen.Int[10, 30]
         from guessed in Gen.OneOf(Gen.Const(0), Gen.Const(1), Gen.Const(5))
+        from slowdown in Gen.OneOf(Gen.Const(double.PositiveInfinity), Gen.Const(1.1), Gen.Const(3.0))
+        from imageCost in Gen.OneOf(Gen.Const(1.0), Gen.Const(5.0)) // 50 for the largest image: more than a step has beside its answers
         select new EngineOptions
         {
             BlockSize = blockSize,
@@ -48,16 +50,22 @@ public sealed class EngineWorkloadTests
             MaxImageTokensPerStep = imageStep,
             ImageCacheTokens = imageCache,
             MaxGuessedTokens = guessed,
+            MaxStepSlowdown = slowdown,
+            ImageTokenCost = imageCost,
         };
 
+    private int _parts;
+
     [Fact]
-    public void Run_WhateverTheBatchTheChunksTheGuessesAndThePreemptions_GivesWhatEachRequestGivesAlone() =>
+    public void Run_WhateverTheBatchTheChunksTheGuessesAndThePreemptions_GivesWhatEachRequestGivesAlone()
+    {
         Gen.Select(Request.Array[1, 8], Options, Gen.Bool).Sample(
             (requests, options, repeats) =>
             {
                 var alone = requests.Select(r => EngineBench.Alone(r, repeats: repeats)).ToList();
                 using var bench = new EngineBench(options);
                 bench.Runner.Repeats = repeats;
+                bench.Runner.OnWork = work => bench.Time.Advance(TimeSpan.FromMicroseconds(10 + work));
                 var live = new List<LiveRequest>();
                 foreach (var request in requests)
                 {
@@ -79,8 +87,12 @@ public sealed class EngineWorkloadTests
                 }
 
                 bench.AssertNothingIsHeld();
+                _parts += bench.Runner.Parts;
             },
             iter: 300, threads: 1);
+
+        Assert.True(_parts > 100, $"{_parts} parts of images were encoded beside answers.");
+    }
 
     [Fact]
     public void Cancel_AtAnyStep_GivesEverythingBackAndLeavesOthersAlone() =>
@@ -89,6 +101,7 @@ public sealed class EngineWorkloadTests
             {
                 using var bench = new EngineBench(options);
                 bench.Runner.Repeats = true;
+                bench.Runner.OnWork = work => bench.Time.Advance(TimeSpan.FromMicroseconds(10 + work));
                 var live = requests.Select(bench.Submit).ToList();
                 for (var step = 0; step <= 12; step++)
                 {

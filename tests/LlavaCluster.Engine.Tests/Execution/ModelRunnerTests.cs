@@ -1,6 +1,7 @@
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Model;
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Vision;
@@ -48,6 +49,35 @@ public sealed class ModelRunnerTests
         var fault = Assert.Throws<InvalidDataException>(() => runner.Encode([new ImageWork(0, image, new float[3 * 56 * 56])]));
 
         Assert.Equal("An image has 16 features of 64 numbers; its prompt has room for 16 of 96.", fault.Message);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void EncodePart_InParts_StoresWhatEncodeDoesAndLeavesNothing(bool dropped)
+    {
+        using var model = LlavaModel.Load(Goldens.Path("c_llava_next"));
+        var layout = AnyresGrid.Layout(model.Config, 60, 90);
+        var size = model.Config.Vision.ImageSize;
+        var pixels = Enumerable.Range(0, layout.Tiles * 3 * size * size).Select(i => (i % 251 / 125f) - 1).ToArray();
+        var image = new PromptImage { Digest = ContentDigest.Of("1"u8), Preprocessing = ContentDigest.Of("2"u8), Layout = layout, Tokens = layout.Tokens(model.Config.TokensPerTile), LoadPixels = _ => throw new InvalidOperationException() };
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (var runner = new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4 }))
+        {
+            Assert.True(runner.EncodingStages > 1);
+            runner.EncodePart(new ImageWork(0, image, pixels), 0, 1);
+            if (dropped)
+            {
+                runner.DropImages([0]);
+                runner.EncodePart(new ImageWork(1, image, pixels), 0, 1);
+            }
+
+            runner.EncodePart(new ImageWork(dropped ? 1 : 0, image, pixels), 1, runner.EncodingStages - 1);
+            runner.Encode([new ImageWork(2, image, pixels)]);
+            Assert.True(torch.allclose(runner.FeaturesOf(2), runner.FeaturesOf(dropped ? 1 : 0), rtol: 0, atol: 0));
+        }
+
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     private sealed class Zeros : IWeightSource

@@ -8,8 +8,10 @@ public sealed partial class SchedulerTests
 {
     private readonly EngineOptions _options = new()
     {
-        BlockSize = 4, KvBlocks = 100, MaxTokensPerStep = 20, MaxRunningSequences = 4, MaxImageTokensPerStep = 8, ImageCacheTokens = 16, DecodeTokenCost = 1, ReservedShare = 0,
+        BlockSize = 4, KvBlocks = 100, MaxTokensPerStep = 20, MaxRunningSequences = 4, MaxImageTokensPerStep = 8, ImageCacheTokens = 16, DecodeTokenCost = 1, ReservedShare = 0, MaxStepSlowdown = double.PositiveInfinity,
     };
+
+    private const int Stages = 4;
 
     private readonly FakeTimeProvider _time = new();
     private readonly Pixels _pixels = new();
@@ -23,7 +25,7 @@ public sealed partial class SchedulerTests
     {
         _allocator = new BlockAllocator(_options.KvBlocks);
         _features = new ImageFeatureCache(_options.ImageCacheTokens);
-        _scheduler = new Scheduler(_options, _allocator, new PrefixCache(_allocator), _features, _pixels, _time);
+        _scheduler = new Scheduler(_options, _allocator, new PrefixCache(_allocator), _features, _pixels, encodingStages: Stages, _time);
     }
 
     [Fact]
@@ -138,7 +140,7 @@ public sealed partial class SchedulerTests
         return sequence;
     }
 
-    private Sequence Add(string tenant, int tokens, ImageSpan[] images, RequestPriority priority, double weight)
+    private Sequence Add(string tenant, int tokens, ImageSpan[] images, RequestPriority priority, double weight, Scheduler? scheduler = null)
     {
         var sequence = new Sequence(
             new SequenceSpec
@@ -153,7 +155,7 @@ public sealed partial class SchedulerTests
                 Priority = priority,
             },
             _allocator, _hasher, _options.BlockSize);
-        _scheduler.Add(sequence);
+        (scheduler ?? _scheduler).Add(sequence);
         return sequence;
     }
 
@@ -164,21 +166,27 @@ public sealed partial class SchedulerTests
         return plan;
     }
 
-    private void Commit(StepPlan plan, bool finishAfterPrompt = false)
+    private void Commit(StepPlan plan, bool finishAfterPrompt = false, Scheduler? scheduler = null, bool partFails = false)
     {
+        scheduler ??= _scheduler;
         Assert.InRange(plan.Tokens, 0, _options.MaxTokensPerStep);
         foreach (var encode in plan.Encodes)
         {
             _features.MarkReady(encode.Slot);
         }
 
+        if (plan.Part is { } part)
+        {
+            scheduler.CommitPart(part, partFails);
+        }
+
         foreach (var row in plan.Rows)
         {
             var samples = row.Samples;
-            _scheduler.Commit(row);
+            scheduler.Commit(row);
             if (samples && finishAfterPrompt)
             {
-                _scheduler.Remove(row.Sequence);
+                scheduler.Remove(row.Sequence);
             }
             else if (samples)
             {
@@ -192,5 +200,7 @@ public sealed partial class SchedulerTests
         public HashSet<CacheKey> Ready { get; } = [];
 
         public bool IsReady(CacheKey image) => Ready.Contains(image);
+
+        public bool IsNeeded(CacheKey image) => Ready.Contains(image);
     }
 }

@@ -11,10 +11,13 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
 {
     private readonly ulong[] _states = new ulong[options.KvBlocks * options.BlockSize];
     private readonly Dictionary<int, ulong> _features = [];
+    private (int Slot, int Stages) _part;
 
     public int ImageSlots => _features.Count;
 
     public int Encoded { get; private set; }
+
+    public int Parts { get; private set; }
 
     public int LargestStep { get; private set; }
 
@@ -32,6 +35,9 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
     /// <summary>Runs at the start of everything that would be computed on a device; throws where the device is lost.</summary>
     public Action? OnDevice { get; set; }
 
+    /// <summary>Is told of work as it is done: tokens of rows, stages of images.</summary>
+    public Action<int>? OnWork { get; set; }
+
     /// <summary>Runs where features are dropped, at the start of every step.</summary>
     public Action? OnDrop { get; set; }
 
@@ -41,6 +47,22 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
         foreach (var slot in slots)
         {
             _features.Remove(slot);
+        }
+    }
+
+    public int EncodingStages => 3;
+
+    public void EncodePart(ImageWork image, int first, int count)
+    {
+        OnDevice?.Invoke();
+        _part = first == 0 ? (image.Slot, 0) : _part;
+        Assert.Equal((image.Slot, first), _part);
+        _part = (image.Slot, first + count);
+        Parts++;
+        OnWork?.Invoke(count);
+        if (first + count == EncodingStages)
+        {
+            Encode([image]);
         }
     }
 
@@ -77,6 +99,7 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
         }
 
         LargestStep = Math.Max(LargestStep, total);
+        OnWork?.Invoke(total);
         foreach (var row in rows)
         {
             var state = row.Start == 0 ? 1 : StateOf(row.Sequence, row.Start - 1);

@@ -31,10 +31,12 @@ internal static class TinyModel
         _ => [20 + Array.IndexOf(["left", "right", "top", "bottom", "center", "smallest", "largest", "object", "picture"], word)],
     });
 
-    public static TokenBatch Batch(long first, int count) =>
-        new([.. Enumerable.Range(0, count).Select(i => Sample(first + i))], Features, Pixels);
+    public static TokenBatch Batch(long first, int count) => Batch([.. Enumerable.Range(0, count).Select(i => Sample(first + i))]);
 
-    private static TrainingSample Sample(long index)
+    public static TokenBatch Batch(IReadOnlyList<TrainingSample> samples) => new(samples, Features, Pixels);
+
+    /// <summary>One picture and two to eight tokens to learn.</summary>
+    public static TrainingSample Sample(long index)
     {
         var random = new Random((int)index);
         PromptToken Word(bool learned) => new(random.Next(3, 30), -1, learned);

@@ -21,8 +21,26 @@ public sealed class TokenBatchTests
         Assert.Equal([1, 9, 9, 5, 6, 1, 7, 2], batch.Ids);
         Assert.Equal([0, 1, 2, 3, 4, 0, 1, 2], batch.Positions);
         Assert.Equal([1, 2], batch.FeaturePlaces);
+        Assert.Equal([0, 1], batch.FeatureRows);
         Assert.Equal([3, 5, 6], batch.LossPlaces);
         Assert.Equal([6, 7, 2], batch.LossTargets);
+    }
+
+    [Fact]
+    public void Create_OfSamplesThatShareAPicture_HoldsItOnce()
+    {
+        float[] shared = [1, 2, 3], equal = [1, 2, 3], pair = [4, 5, 6, 7, 8, 9];
+        TrainingSample[] samples = [About(1, shared), About(2, pair), About(1, equal), About(1, shared)];
+
+        var batch = new TokenBatch(samples, Features, Values);
+
+        Assert.Equal(4, batch.Pictures);
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3], batch.PictureValues);
+        Assert.Equal([0, 1, /* pair */ 2, 3, 4, 5, /* equal */ 6, 7, /* shared again */ 0, 1], batch.FeatureRows);
+        Assert.Equal(batch.FeatureRows.Length, batch.FeaturePlaces.Length);
+
+        static TrainingSample About(int pictures, float[] values) =>
+            new([new(1, -1, false), .. Enumerable.Range(0, pictures).Select(picture => new PromptToken(9, picture, false)), new(6, -1, true)], values);
     }
 
     [Fact]

@@ -17,7 +17,7 @@ internal interface ILoadTarget
     Task<LoadRequest> AskAsync(int turn, JsonArray messages, LoadClock clock, CancellationToken cancellationToken);
 }
 
-/// <summary>Time since a level began.</summary>
+/// <summary>Time since it was made: what times of a level count from.</summary>
 internal readonly struct LoadClock(TimeProvider time)
 {
     private readonly long _began = time.GetTimestamp();

@@ -7,6 +7,7 @@ internal sealed class LoadAnswer(int turn, LoadClock clock)
 {
     private readonly TimeSpan _began = clock.Now;
     private readonly List<TimeSpan> _pieces = [];
+    private readonly List<int> _lengths = [];
     private readonly StringBuilder _text = new();
 
     public int? Tokens { get; set; }
@@ -23,6 +24,7 @@ internal sealed class LoadAnswer(int turn, LoadClock clock)
         if (text.Length > 0)
         {
             _pieces.Add(clock.Now);
+            _lengths.Add(text.Length);
             _text.Append(text);
         }
     }
@@ -30,7 +32,7 @@ internal sealed class LoadAnswer(int turn, LoadClock clock)
     /// <summary>The answer is over.</summary>
     public LoadRequest End() => new()
     {
-        Turn = turn, Began = _began, Ended = clock.Now, Pieces = _pieces, Text = _text.ToString(), Tokens = Tokens ?? _pieces.Count,
+        Turn = turn, Began = _began, Ended = clock.Now, Pieces = _pieces, Lengths = _lengths, Text = _text.ToString(), Tokens = Tokens ?? _pieces.Count,
         PromptTokens = PromptTokens, CachedTokens = CachedTokens, Error = Error ?? (_pieces.Count == 0 ? "no text" : null),
     };
 }

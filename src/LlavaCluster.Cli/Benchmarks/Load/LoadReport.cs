@@ -38,6 +38,7 @@ internal sealed record LoadReport(string Server, string Model, LoadOptions Optio
 
     public Task WriteJsonAsync(Stream stream, CancellationToken cancellationToken) => JsonSerializer.SerializeAsync(stream, this, Json, cancellationToken);
 
-    private static string Times(params double?[] seconds) =>
+    /// <summary>In milliseconds, "-" for none.</summary>
+    public static string Times(params double?[] seconds) =>
         string.Join(" / ", seconds.Select(second => second is { } value ? string.Create(CultureInfo.InvariantCulture, $"{value * 1e3:0.0}") : "-")) + " ms";
 }

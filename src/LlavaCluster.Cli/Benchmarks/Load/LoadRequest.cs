@@ -1,6 +1,6 @@
 namespace LlavaCluster.Cli.Benchmarks.Load;
 
-/// <summary>One streamed answer as the client saw it. Times count from the level's beginning.</summary>
+/// <summary>One streamed answer as the client saw it. Times are those of the level's clock.</summary>
 internal sealed record LoadRequest
 {
     public required int Turn { get; init; }
@@ -12,6 +12,9 @@ internal sealed record LoadRequest
 
     /// <summary>When each piece of text arrived; a piece may hold several tokens.</summary>
     public required IReadOnlyList<TimeSpan> Pieces { get; init; }
+
+    /// <summary>Characters of each piece.</summary>
+    public required IReadOnlyList<int> Lengths { get; init; }
 
     public required string Text { get; init; }
 

@@ -4,16 +4,15 @@ using System.Text.Json.Nodes;
 namespace LlavaCluster.Cli.Benchmarks.Load;
 
 /// <summary>Chats of one level: what they ask depends on the options and on the chats' numbers alone.</summary>
-internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictures pictures, TimeProvider time)
+internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictures pictures)
 {
     private static readonly string[] Words =
         "which small thing stands near that large one and what does it look like from here when light falls on its other side would you say they belong together or not name every colour shape place count them twice then compare".Split(' ');
 
-    /// <summary>Every request that was sent, failed ones too.</summary>
-    public async Task<IReadOnlyList<LoadRequest>> RunAsync(LoadLevel level, CancellationToken cancellationToken)
+    /// <summary>Every request that was sent, failed ones too, with times by the given clock.</summary>
+    public async Task<IReadOnlyList<LoadRequest>> RunAsync(LoadLevel level, LoadClock clock, CancellationToken cancellationToken)
     {
         var requests = new ConcurrentQueue<LoadRequest>();
-        var clock = new LoadClock(time);
         switch (level)
         {
             case LoadLevel.Closed closed:
@@ -35,7 +34,7 @@ internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictu
             {
                 chats.Add(ChatAsync(chat, cancellationToken));
                 var pause = -Math.Log(1 - random.NextDouble()) / rate; // between arrivals of a Poisson process: exponential
-                await Task.Delay(TimeSpan.FromSeconds(pause), time, cancellationToken);
+                await Task.Delay(TimeSpan.FromSeconds(pause), cancellationToken);
             }
 
             await Task.WhenAll(chats);
