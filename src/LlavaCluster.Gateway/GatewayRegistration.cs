@@ -9,6 +9,7 @@ using LlavaCluster.Gateway.Images;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Telemetry;
 using LlavaCluster.Gateway.Turns;
+using LlavaCluster.Grains.Conversations;
 using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -45,6 +46,7 @@ public static class GatewayRegistration
 
     private static IServiceCollection AddTurns(this IServiceCollection services)
     {
+        services.TryAddSingleton<LocalTurns>();
         services.AddSingleton<TurnRunner>();
         services.AddSingleton<OrphanTurns>();
         services.AddHostedService(provider => provider.GetRequiredService<OrphanTurns>());

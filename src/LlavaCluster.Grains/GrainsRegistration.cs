@@ -13,6 +13,7 @@ public static class GrainsRegistration
     public static IServiceCollection AddLlavaGrains(this IServiceCollection services)
     {
         services.AddSingleton<WorkerTable>();
+        services.AddSingleton<LocalTurns>();
         services.AddSingleton<TurnSurroundings>();
         services.AddSiloLoop<WorkerSweeper>();
         services.AddHostedService<ConversationKeeper>();

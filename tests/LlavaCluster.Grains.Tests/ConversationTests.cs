@@ -203,6 +203,26 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Begin_LetsReadersInThisProcessFollowWithoutTheGrain()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        var request = TestFront.Ask("Near");
+        await front.Conversation(Key).BeginTurnAsync(request, _deadline);
+
+        Assert.True(front.LocalTurns.TryFind(Key, request.TurnId, out var feed));
+        var events = new List<TurnEvent>();
+        await foreach (var step in feed.FollowAsync(0, _deadline))
+        {
+            events.Add(step);
+        }
+
+        Assert.Equal((await front.ReadAsync(Key, request.TurnId, 0, _deadline)).Select(step => (step.Sequence, step.Text)), events.Select(step => (step.Sequence, step.Text)));
+        Assert.False(front.LocalTurns.TryFind(Key, Guid.NewGuid(), out _));
+    }
+
+    [Fact]
     public async Task Follow_WhenEveryWorkerIsLostAtTheFirstToken_EndsWithoutAnAnswer()
     {
         using var data = new DataFolder();

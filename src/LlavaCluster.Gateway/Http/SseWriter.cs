@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
 using System.Text.Json;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Gateway.Failures;
@@ -7,44 +10,40 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace LlavaCluster.Gateway.Http;
 
-/// <summary>Writes server-sent events (WHATWG HTML, section 9.2). One writer a response, used by one task at a time.</summary>
+/// <summary>
+/// Writes server-sent events (WHATWG HTML, section 9.2). Events that are there together are sent together. One writer a response, used by one task at a time.
+/// </summary>
 internal sealed class SseWriter(HttpContext context, GatewayOptions options, TimeProvider time)
 {
-    private static readonly ReadOnlyMemory<byte> DataField = "data: "u8.ToArray();
-    private static readonly ReadOnlyMemory<byte> EndOfEvent = "\n\n"u8.ToArray();
-    private static readonly ReadOnlyMemory<byte> Done = "data: [DONE]\n\n"u8.ToArray();
-    private static readonly ReadOnlyMemory<byte> Comment = ": alive\n\n"u8.ToArray();
+    private const int MostUnsent = 16 << 10; // bytes
 
-    private readonly Stream _body = context.Response.Body;
+    private readonly PipeWriter _body = context.Response.BodyWriter;
+    private readonly Utf8JsonWriter _json = new(context.Response.BodyWriter, new JsonWriterOptions { Encoder = Json.Options.Encoder, MaxDepth = Json.Options.MaxDepth });
+    private long _unsent;
     private bool _begun;
 
     /// <param name="id">What a client sends back as Last-Event-ID to go on after this event; null for an event that is not worth resuming from.</param>
     /// <param name="name">The event's name, where the protocol has names.</param>
-    public async Task WriteAsync(object data, long? id, string? name, CancellationToken cancellationToken)
+    public void Write(object data, long? id, string? name)
     {
-        using var buffer = new MemoryStream();
         if (name is not null)
         {
-            buffer.Write(System.Text.Encoding.UTF8.GetBytes($"event: {name}\n"));
+            Append($"event: {name}\n");
         }
 
         if (id is not null)
         {
-            buffer.Write(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {id}\n")));
+            Append(string.Create(CultureInfo.InvariantCulture, $"id: {id}\n"));
         }
 
-        buffer.Write(DataField.Span);
-        JsonSerializer.Serialize(buffer, data, Json.Options);
-        buffer.Write(EndOfEvent.Span);
-        await _body.WriteAsync(buffer.GetBuffer().AsMemory(0, (int)buffer.Length), cancellationToken);
-        await _body.FlushAsync(cancellationToken);
+        Append("data: "u8);
+        JsonSerializer.Serialize(_json, data, data.GetType(), Json.Options);
+        _unsent += _json.BytesCommitted;
+        _json.Reset();
+        Append("\n\n"u8);
     }
 
-    public async Task WriteDoneAsync(CancellationToken cancellationToken)
-    {
-        await _body.WriteAsync(Done, cancellationToken);
-        await _body.FlushAsync(cancellationToken);
-    }
+    public void WriteDone() => Append("data: [DONE]\n\n"u8);
 
     /// <summary>Passes each event to the stream and keeps the connection alive with comments while none comes.</summary>
     /// <param name="refuse">
@@ -58,7 +57,7 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
         var unsaid = new List<TurnEvent>();
         if (refuse is null)
         {
-            await OpenAsync(stream, unsaid);
+            Open(stream, unsaid);
         }
 
         Task<bool>? pending = null;
@@ -68,19 +67,24 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
             while (true)
             {
                 pending ??= reader.MoveNextAsync().AsTask();
+                if (!pending.IsCompleted || _unsent > MostUnsent)
+                {
+                    await SendAsync(cancellationToken);
+                }
+
                 if (!pending.IsCompleted && await Task.WhenAny(pending, quiet) == quiet)
                 {
                     stop.Token.ThrowIfCancellationRequested();
                     quiet = Task.Delay(options.KeepAlive, time, stop.Token);
-                    await OpenAsync(stream, unsaid);
-                    await _body.WriteAsync(Comment, cancellationToken);
-                    await _body.FlushAsync(cancellationToken);
+                    Open(stream, unsaid);
+                    Append(": alive\n\n"u8);
                     continue;
                 }
 
                 if (!await pending)
                 {
-                    await OpenAsync(stream, unsaid);
+                    Open(stream, unsaid);
+                    await SendAsync(cancellationToken);
                     return;
                 }
 
@@ -117,12 +121,12 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
             return false;
         }
 
-        await OpenAsync(stream, unsaid);
-        await stream.WriteAsync(step);
+        Open(stream, unsaid);
+        stream.Write(step);
         return false;
     }
 
-    private async Task OpenAsync(ITurnStream stream, List<TurnEvent> unsaid)
+    private void Open(ITurnStream stream, List<TurnEvent> unsaid)
     {
         if (_begun)
         {
@@ -131,10 +135,27 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
 
         _begun = true;
         Start();
-        await stream.OpenAsync();
+        stream.Open();
         foreach (var step in unsaid)
         {
-            await stream.WriteAsync(step);
+            stream.Write(step);
+        }
+    }
+
+    private void Append(ReadOnlySpan<byte> text)
+    {
+        _body.Write(text);
+        _unsent += text.Length;
+    }
+
+    private void Append(string text) => _unsent += Encoding.UTF8.GetBytes(text, _body);
+
+    private async Task SendAsync(CancellationToken cancellationToken)
+    {
+        if (_unsent > 0)
+        {
+            _unsent = 0;
+            await _body.FlushAsync(cancellationToken);
         }
     }
 
@@ -152,8 +173,8 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
 /// <summary>A turn in the words of one protocol.</summary>
 internal interface ITurnStream
 {
-    /// <summary>What comes before the turn's first event.</summary>
-    Task OpenAsync();
+    /// <summary>Writes what comes before the turn's first event.</summary>
+    void Open();
 
-    Task WriteAsync(TurnEvent step);
+    void Write(TurnEvent step);
 }

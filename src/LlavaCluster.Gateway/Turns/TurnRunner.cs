@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Grains.Conversations;
 using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Gateway.Turns;
@@ -10,7 +11,7 @@ namespace LlavaCluster.Gateway.Turns;
 /// Begins and follows turns across the loss of the nodes that hold them. A conversation whose node died comes back elsewhere from its journal:
 /// beginning again is safe by the turn's id, and following goes on after the last sequence number seen, so that the reader notices only a pause.
 /// </summary>
-internal sealed partial class TurnRunner(TenantGrains grains, GrainCalls calls, GatewayOptions options, TimeProvider time, ILogger<TurnRunner> logger)
+internal sealed partial class TurnRunner(TenantGrains grains, LocalTurns local, GrainCalls calls, GatewayOptions options, TimeProvider time, ILogger<TurnRunner> logger)
 {
     /// <summary>Null if the conversation exists now; otherwise why not.</summary>
     public async Task<ChatFailure?> CreateAsync(ConversationKey key, CancellationToken cancellationToken)
@@ -63,10 +64,12 @@ internal sealed partial class TurnRunner(TenantGrains grains, GrainCalls calls, 
         long? lostAt = null;
         while (true)
         {
-            var events = grains.Conversation(key).FollowAsync(turn, seen, cancellationToken).GetAsyncEnumerator(cancellationToken);
+            var isLocal = local.TryFind(key, turn, out var feed);
+            var events = (isLocal ? feed!.FollowAsync(seen, cancellationToken) : grains.Conversation(key).FollowAsync(turn, seen, cancellationToken)).GetAsyncEnumerator(cancellationToken);
+            TenantId? asks = isLocal ? null : key.Tenant;
             try
             {
-                while (await NextAsync(key.Tenant, events) is { } step)
+                while (await NextAsync(asks, events) is { } step)
                 {
                     if (step.Sequence <= seen && !step.Completed)
                     {
@@ -83,7 +86,7 @@ internal sealed partial class TurnRunner(TenantGrains grains, GrainCalls calls, 
             }
             finally
             {
-                await LeaveAsync(key.Tenant, events);
+                await LeaveAsync(asks, events);
             }
 
             cancellationToken.ThrowIfCancellationRequested();
@@ -102,11 +105,12 @@ internal sealed partial class TurnRunner(TenantGrains grains, GrainCalls calls, 
     }
 
     /// <summary>The next event; null if the stream ended or its node was lost.</summary>
-    private async Task<TurnEvent?> NextAsync(TenantId tenant, IAsyncEnumerator<TurnEvent> events)
+    /// <param name="asks">The tenant for whom a grain is asked; null for none.</param>
+    private async Task<TurnEvent?> NextAsync(TenantId? asks, IAsyncEnumerator<TurnEvent> events)
     {
         try
         {
-            grains.Stamp(tenant);
+            Stamp(asks);
             return await events.MoveNextAsync() ? events.Current : null;
         }
         catch (Exception exception) when (GrainCalls.IsLoss(exception))
@@ -116,16 +120,24 @@ internal sealed partial class TurnRunner(TenantGrains grains, GrainCalls calls, 
     }
 
     /// <summary>Tells the grain that nobody reads on; where its node is gone there is nobody to tell.</summary>
-    private async Task LeaveAsync(TenantId tenant, IAsyncEnumerator<TurnEvent> events)
+    private async Task LeaveAsync(TenantId? asks, IAsyncEnumerator<TurnEvent> events)
     {
         try
         {
-            grains.Stamp(tenant);
+            Stamp(asks);
             await events.DisposeAsync();
         }
         catch (Exception exception) when (GrainCalls.IsLoss(exception))
         {
             LogLeftLost(logger, exception);
+        }
+    }
+
+    private void Stamp(TenantId? asks)
+    {
+        if (asks is { } tenant)
+        {
+            grains.Stamp(tenant);
         }
     }
 

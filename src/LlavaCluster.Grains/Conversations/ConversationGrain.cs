@@ -32,6 +32,12 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         await _stop.CancelAsync();
+        foreach (var turn in _journal.Tree.Turns)
+        {
+            surroundings.Local.Remove(_key, turn.Request.TurnId, turn.Feed);
+            turn.Feed.Close();
+        }
+
         await Task.WhenAll(_pumps.Values.Select(pump => pump.Done)).WaitAsync(cancellationToken);
         _journal.Dispose();
         _stop.Dispose();
@@ -99,7 +105,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
             yield break;
         }
 
-        await foreach (var step in turn.FollowAsync(afterSequence, cancellationToken))
+        await foreach (var step in turn.Feed.FollowAsync(afterSequence, cancellationToken))
         {
             yield return step;
         }
@@ -117,7 +123,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
     }
 
     public Task<bool> CancelUnreadAsync(Guid turnId, CancellationToken cancellationToken) =>
-        _journal.Tree.Find(turnId) is { Followers: 0 } ? CancelAsync(turnId, cancellationToken) : Task.FromResult(false);
+        _journal.Tree.Find(turnId) is { Feed.Followers: 0 } ? CancelAsync(turnId, cancellationToken) : Task.FromResult(false);
 
     public Task<ConversationHistory?> HistoryAsync(CancellationToken cancellationToken) => Task.FromResult(_journal.Tree.History());
 
@@ -208,6 +214,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
     {
         var pump = new TurnPump(_journal, turn, _key, surroundings, logger);
         _pumps[turn.Request.TurnId] = pump;
+        surroundings.Local.Add(_key, turn.Request.TurnId, turn.Feed);
         pump.Start(DeactivateOnIdle, _stop.Token);
     }
 
@@ -218,6 +225,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         {
             if (pump.Done.IsCompleted)
             {
+                surroundings.Local.Remove(_key, id, pump.Turn.Feed);
                 _pumps.Remove(id);
                 continue;
             }

@@ -1,25 +1,21 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Storage.Conversations;
 
 namespace LlavaCluster.Grains.Conversations;
 
 /// <summary>
-/// A turn as its durable records tell it, and its readers. Events are a pure function of the records, so a turn read back from the log
-/// has the same events under the same numbers. Used only on its grain's scheduler.
+/// A turn as its durable records tell it. Events are a pure function of the records, so a turn read back from the log
+/// has the same events under the same numbers. Used only on its grain's scheduler, except for its feed.
 /// </summary>
 internal sealed class Turn(TurnBegun begun)
 {
-    private readonly List<TurnEvent> _events = [];
     private readonly ChoiceState[] _choices = [.. Enumerable.Range(0, begun.Request.Options.Choices).Select(_ => new ChoiceState())];
-    private TaskCompletionSource _changed = NewSignal();
-    private ChatFailure? _interruption;
 
     public TurnRequest Request => begun.Request;
 
-    /// <summary>Readers that follow the turn now.</summary>
-    public int Followers { get; private set; }
+    /// <summary>What readers see.</summary>
+    public TurnFeed Feed { get; } = new();
 
     public DateTimeOffset BegunAt => begun.At;
 
@@ -53,66 +49,27 @@ internal sealed class Turn(TurnBegun begun)
                 foreach (var emission in emitted.Emissions)
                 {
                     _choices[emission.Choice].Apply(emission);
-                    _events.Add(EventOf(emission));
                 }
 
-                break;
+                var first = Feed.Count + 1;
+                Feed.Add(emitted.Emissions.Select((emission, i) => EventOf(emission, first + i)), isEnd: false);
+                return;
             case TurnCompleted completed:
                 End = completed;
-                _events.Add(new TurnEvent { Sequence = _events.Count + 1, Completed = true, Usage = completed.Usage, Failure = completed.Failure });
-                break;
+                Feed.Add([new TurnEvent { Sequence = Feed.Count + 1, Completed = true, Usage = completed.Usage, Failure = completed.Failure }], isEnd: true);
+                return;
             case TurnSettled:
                 Settled = true;
                 return;
         }
-
-        Signal();
     }
 
-    public bool IsInterrupted => _interruption is not null;
+    public bool IsInterrupted => Feed.IsInterrupted;
 
     /// <summary>Tells the readers, those who come later too, that the turn cannot go on for now. It has no durable end and goes on after <see cref="Resume"/>.</summary>
-    public void Interrupt(ChatFailure failure)
-    {
-        _interruption = failure;
-        Signal();
-    }
+    public void Interrupt(ChatFailure failure) => Feed.Interrupt(failure);
 
-    public void Resume() => _interruption = null;
-
-    public async IAsyncEnumerable<TurnEvent> FollowAsync(long after, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var next = (int)Math.Clamp(after, 0, int.MaxValue);
-        Followers++;
-        try
-        {
-            while (true)
-            {
-                while (next < _events.Count)
-                {
-                    yield return _events[next++];
-                }
-
-                if (End is not null)
-                {
-                    yield break;
-                }
-
-                if (_interruption is { } failure)
-                {
-                    // Not an event of the log: it takes no number, so that a reader which comes back after it misses nothing.
-                    yield return new TurnEvent { Sequence = _events.Count, Completed = true, Failure = failure };
-                    yield break;
-                }
-
-                await _changed.Task.WaitAsync(cancellationToken);
-            }
-        }
-        finally
-        {
-            Followers--;
-        }
-    }
+    public void Resume() => Feed.Resume();
 
     public TurnView View() => new(
         Request,
@@ -122,21 +79,12 @@ internal sealed class Turn(TurnBegun begun)
         End?.Usage ?? Usage,
         End?.Failure);
 
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private TurnEvent EventOf(Emission emission) => new()
+    private static TurnEvent EventOf(Emission emission, long sequence) => new()
     {
-        Sequence = _events.Count + 1,
+        Sequence = sequence,
         Choice = emission.Choice,
         Text = emission.Text,
         Logprobs = emission.Logprob is null ? [] : [emission.Logprob],
         Finish = emission.Finish,
     };
-
-    private void Signal()
-    {
-        var changed = _changed;
-        _changed = NewSignal();
-        changed.SetResult();
-    }
 }

@@ -7,10 +7,12 @@ using LlavaCluster.Hosting.Tenancy;
 
 namespace LlavaCluster.Grains.Conversations;
 
-/// <summary>What a conversation reaches outside itself: workers by choice and by key, and its own tenant.</summary>
-internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, TenantStamps stamps, RunningWork running, TimeProvider clock)
+/// <summary>What a conversation reaches outside itself: workers by choice and by key, readers in its process, and its own tenant.</summary>
+internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, LocalTurns local, TenantStamps stamps, RunningWork running, TimeProvider clock)
 {
     public WorkerTable Workers => workers;
+
+    public LocalTurns Local => local;
 
     public RunningWork Running => running;
 

@@ -3,6 +3,7 @@ using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Grains.Conversations;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
@@ -34,6 +35,8 @@ internal sealed class TestFront : IAsyncDisposable
     public IGrainFactory Grains => _app.Services.GetRequiredService<IGrainFactory>();
 
     public WorkerTable Workers => _app.Services.GetRequiredService<WorkerTable>();
+
+    public LocalTurns LocalTurns => _app.Services.GetRequiredService<LocalTurns>();
 
     public TenantStamps Stamps => _app.Services.GetRequiredService<TenantStamps>();
 

@@ -28,37 +28,36 @@ internal sealed class CompletionStream(StatelessChat chat, GatewayOptions option
         var (id, created) = (TurnIds.Completion(head.Turn.TurnId), CreatedAt(head.Turn.TurnId));
         ChatCompletionChunk template = head.IncludeUsage ? new MeteredChunk(id, created, head.Model, []) : new ChatCompletionChunk(id, created, head.Model, []);
         var events = chat.FollowAsync(head.Turn, mayResume: true, context.RequestAborted);
-        var chunks = new Chunks(writer, template, head, operation, context.RequestAborted);
+        var chunks = new Chunks(writer, template, head, operation);
         await writer.PumpAsync(events, chunks, chunks.Refuse, context.RequestAborted);
     }
 
     /// <summary>Unix seconds; the gateway's own turn ids carry their time.</summary>
     public long CreatedAt(Guid turn) => turn.Version == 7 ? (long)(Convert.ToUInt64(turn.ToString("n")[..12], 16) / 1000) : time.GetUtcNow().ToUnixTimeSeconds();
 
-    private sealed class Chunks(SseWriter writer, ChatCompletionChunk template, StreamHead head, ChatOperation? operation, CancellationToken cancellationToken) : ITurnStream
+    private sealed class Chunks(SseWriter writer, ChatCompletionChunk template, StreamHead head, ChatOperation? operation) : ITurnStream
     {
-        public async Task OpenAsync()
+        public void Open()
         {
             for (var choice = 0; head.After == 0 && choice < head.Choices; choice++)
             {
-                await writer.WriteAsync(template with { Choices = [new ChunkChoice(choice, new ChunkDelta { Role = "assistant", Content = "" })] }, null, null, cancellationToken);
+                writer.Write(template with { Choices = [new ChunkChoice(choice, new ChunkDelta { Role = "assistant", Content = "" })] }, null, null);
             }
         }
 
-        public async Task WriteAsync(TurnEvent step)
+        public void Write(TurnEvent step)
         {
             operation?.Take(step);
             if (step.Sequence > head.After && (step.Text.Length > 0 || step.Finish is not null || !step.Logprobs.IsEmpty))
             {
                 var delta = new ChunkDelta { Content = step.Text.Length > 0 ? step.Text : null };
                 var finish = step.Finish is null or FinishReason.Failed ? null : CompletionMapping.FinishName(step.Finish);
-                var chunk = template with { Choices = [new ChunkChoice(step.Choice, delta, CompletionMapping.Logprobs(step.Logprobs), finish)] };
-                await writer.WriteAsync(chunk, step.Sequence, null, cancellationToken);
+                writer.Write(template with { Choices = [new ChunkChoice(step.Choice, delta, CompletionMapping.Logprobs(step.Logprobs), finish)] }, step.Sequence, null);
             }
 
             if (step.Completed)
             {
-                await CloseAsync(step);
+                Close(step);
             }
         }
 
@@ -68,20 +67,20 @@ internal sealed class CompletionStream(StatelessChat chat, GatewayOptions option
             return CompletionMapping.Named(failure);
         }
 
-        private async Task CloseAsync(TurnEvent last)
+        private void Close(TurnEvent last)
         {
             if (last.Failure is { } failure)
             {
-                await writer.WriteAsync(ErrorWriter.BodyOf(CompletionMapping.Named(failure)), null, null, cancellationToken);
+                writer.Write(ErrorWriter.BodyOf(CompletionMapping.Named(failure)), null, null);
                 return;
             }
 
             if (template is MeteredChunk metered && last.Usage is { } usage)
             {
-                await writer.WriteAsync(metered with { Usage = CompletionMapping.Usage(usage) }, null, null, cancellationToken);
+                writer.Write(metered with { Usage = CompletionMapping.Usage(usage) }, null, null);
             }
 
-            await writer.WriteDoneAsync(cancellationToken);
+            writer.WriteDone();
         }
     }
 }

@@ -21,7 +21,7 @@ internal sealed class ResponseStream(StatelessChat chat, TurnRunner turns, Gatew
     public async Task WriteAsync(HttpContext context, BegunResponse response, DateTimeOffset createdAt, long after)
     {
         var writer = new SseWriter(context, options, time);
-        var stream = new Stream(writer, response.Key, response.Turn, createdAt, after, context.RequestAborted);
+        var stream = new Stream(writer, response.Key, response.Turn, createdAt, after);
         await writer.PumpAsync(FollowAsync(response, mayResume: true, context.RequestAborted), stream, null, context.RequestAborted);
     }
 
@@ -38,7 +38,7 @@ internal sealed class ResponseStream(StatelessChat chat, TurnRunner turns, Gatew
         }
     }
 
-    private sealed class Stream(SseWriter writer, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after, CancellationToken cancellationToken) : ITurnStream
+    private sealed class Stream(SseWriter writer, ConversationKey key, TurnRequest turn, DateTimeOffset createdAt, long after) : ITurnStream
     {
         private readonly StringBuilder _text = new();
         private readonly string _item = ResponseJson.MessageId(turn.TurnId);
@@ -46,21 +46,21 @@ internal sealed class ResponseStream(StatelessChat chat, TurnRunner turns, Gatew
         private long _number = -1;
         private long _last;
 
-        public async Task OpenAsync()
+        public void Open()
         {
-            await SendAsync("response.created", new JsonObject { ["response"] = Snapshot(null, null, null) });
-            await SendAsync("response.in_progress", new JsonObject { ["response"] = Snapshot(null, null, null) });
-            await SendAsync("response.output_item.added", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, "", "in_progress") });
-            await SendAsync("response.content_part.added", Part(new JsonObject { ["part"] = ResponseJson.Part("") }));
+            Send("response.created", new JsonObject { ["response"] = Snapshot(null, null, null) });
+            Send("response.in_progress", new JsonObject { ["response"] = Snapshot(null, null, null) });
+            Send("response.output_item.added", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, "", "in_progress") });
+            Send("response.content_part.added", Part(new JsonObject { ["part"] = ResponseJson.Part("") }));
         }
 
-        public async Task WriteAsync(TurnEvent step)
+        public void Write(TurnEvent step)
         {
             if (step is { Completed: true, Failure: { } interruption } && step.Sequence <= _last)
             {
                 // The turn goes on later. Its next event has the next number, so this one has none to resume after.
                 var error = new JsonObject { ["type"] = "error", ["code"] = FailureTable.Of(interruption.Kind).Code, ["message"] = interruption.Message, ["param"] = null, ["sequence_number"] = _number };
-                await writer.WriteAsync(error, null, "error", cancellationToken);
+                writer.Write(error, null, "error");
                 return;
             }
 
@@ -70,26 +70,26 @@ internal sealed class ResponseStream(StatelessChat chat, TurnRunner turns, Gatew
             if (step.Text.Length > 0)
             {
                 _text.Append(step.Text);
-                await SendAsync("response.output_text.delta", Part(new JsonObject { ["delta"] = step.Text, ["logprobs"] = ResponseJson.Logprobs(step) }));
+                Send("response.output_text.delta", Part(new JsonObject { ["delta"] = step.Text, ["logprobs"] = ResponseJson.Logprobs(step) }));
             }
 
             if (step.Completed)
             {
                 _number = OpeningEvents + step.Sequence - 1;
-                await CloseAsync(step);
+                Close(step);
             }
         }
 
-        private async Task CloseAsync(TurnEvent last)
+        private void Close(TurnEvent last)
         {
             var failure = last.Failure is { } given ? ResponseJson.Named(given) : null;
             var text = _text.ToString();
             var status = ResponseJson.Status(_finish ?? FinishReason.Stop, failure);
-            await SendAsync("response.output_text.done", Part(new JsonObject { ["text"] = text, ["logprobs"] = new JsonArray() }));
-            await SendAsync("response.content_part.done", Part(new JsonObject { ["part"] = ResponseJson.Part(text) }));
-            await SendAsync("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, text, status) });
+            Send("response.output_text.done", Part(new JsonObject { ["text"] = text, ["logprobs"] = new JsonArray() }));
+            Send("response.content_part.done", Part(new JsonObject { ["part"] = ResponseJson.Part(text) }));
+            Send("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = ResponseJson.Message(turn.TurnId, text, status) });
             var name = status is "failed" or "incomplete" ? status : "completed";
-            await SendAsync($"response.{name}", new JsonObject { ["response"] = Snapshot(_finish ?? FinishReason.Stop, last.Usage, failure) });
+            Send($"response.{name}", new JsonObject { ["response"] = Snapshot(_finish ?? FinishReason.Stop, last.Usage, failure) });
         }
 
         private JsonObject Snapshot(FinishReason? finish, TokenUsage? usage, ChatFailure? failure) =>
@@ -101,11 +101,14 @@ internal sealed class ResponseStream(StatelessChat chat, TurnRunner turns, Gatew
             return data;
         }
 
-        private Task SendAsync(string type, JsonObject data)
+        private void Send(string type, JsonObject data)
         {
             _number++;
             (data["type"], data["sequence_number"]) = (type, _number);
-            return _number > after ? writer.WriteAsync(data, _number, type, cancellationToken) : Task.CompletedTask;
+            if (_number > after)
+            {
+                writer.Write(data, _number, type);
+            }
         }
     }
 }
