@@ -9,18 +9,18 @@ public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
-    private static readonly float[] MixWeights = [0.3f, 0.5f, 0.05f, 0.15f]; // conversation, description, reasoning, places
+    private static readonly float[] MixWeights = [0.36f, 0.24f, 0.2f, 0.2f]; // conversation, description, reasoning, places
 
     // Turns of a conversation, by kind: the harder, the more often.
     private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
     [
         (SceneQuestionKind.Presence, 0.05f),
         (SceneQuestionKind.Naming, 0.09f),
-        (SceneQuestionKind.Counting, 0.18f),
-        (SceneQuestionKind.Relation, 0.28f),
+        (SceneQuestionKind.Counting, 0.16f),
+        (SceneQuestionKind.Relation, 0.24f),
         (SceneQuestionKind.Location, 0.1f),
-        (SceneQuestionKind.Locations, 0.27f),
-        (SceneQuestionKind.Contents, 0.03f),
+        (SceneQuestionKind.Locations, 0.22f),
+        (SceneQuestionKind.Contents, 0.14f),
     ];
 
     // Most scenes hold one of everything: asked alike everywhere, counting would be learned as "one".

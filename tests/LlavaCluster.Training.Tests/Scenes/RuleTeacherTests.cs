@@ -146,9 +146,9 @@ public sealed class RuleTeacherTests
         }
 
         Assert.InRange(words.Count, 250, 600);
-        Assert.InRange(kinds[SceneConversationKind.Description], 4700, 5300);
+        Assert.InRange(kinds[SceneConversationKind.Description], 2200, 2600);
         Assert.True(kinds[SceneConversationKind.Conversation] > 2800, $"{kinds[SceneConversationKind.Conversation]}");
-        Assert.True(kinds[SceneConversationKind.Reasoning] > 300, $"{kinds[SceneConversationKind.Reasoning]}");
+        Assert.True(kinds[SceneConversationKind.Reasoning] > 1000, $"{kinds[SceneConversationKind.Reasoning]}");
         Assert.True(followUps > 120, $"{followUps}");
     }
 
