@@ -51,7 +51,8 @@ internal sealed partial class Scheduler
     private void PlanPart(ImageEncode image)
     {
         var perStage = WorkOf(image.Tokens) / encodingStages;
-        var stages = (int)Math.Clamp(_besideLeft / perStage, 1, encodingStages - _partStages);
+        var left = encodingStages - _partStages;
+        var stages = perStage > 0 ? (int)Math.Clamp(_besideLeft / perStage, 1, left) : left;
         var part = new ImagePart(image, _partStages, stages, encodingStages);
         _plan.Add(part);
         _partStages += stages;

@@ -20,7 +20,7 @@ public sealed class PageTests
         var step = JsonDocument.Parse(printed).RootElement;
         const string Answer = "There is a red apple on the left and a yellow lemon on the right.";
         Assert.Equal("[]", step.GetProperty("problems").GetRawText());
-        Assert.Equal("Which of these has wheels?", step.GetProperty("suggested").GetString());
+        Assert.Equal("Describe the picture in detail.", step.GetProperty("suggested").GetString());
         Assert.Equal((Answer, Answer), (step.GetProperty("answer").GetString(), step.GetProperty("reloaded").GetString()));
         Assert.StartsWith("conv_", step.GetProperty("conversation").GetString(), StringComparison.Ordinal);
         Assert.Equal((112, 2), (step.GetProperty("picture").GetInt32(), step.GetProperty("turns").GetInt32()));
