@@ -39,6 +39,14 @@ public sealed class EngineSizingTests
     }
 
     [Fact]
+    public void For_WeighsAPictureTokenByTheLayersItPasses()
+    {
+        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, 7_000_000_000, 1 << 30, 576, threads: 2, machineCode: true);
+
+        Assert.Equal(302.0 / 6476, options.ImageTokenCost, tolerance: 1e-4); // millions of weights in the layers of CLIP-L and of a 7B model
+    }
+
+    [Fact]
     public void For_WhenOneContextIsMoreThanTheMostBlocks_StillKeepsIt()
     {
         var long7 = Vicuna7 with { Text = Vicuna7.Text with { MaxPositions = 1 << 20 } };

@@ -39,11 +39,15 @@ internal static class EngineSizing
             KvBlocks = (int)Math.Clamp(kvBytes / KvCache.BytesPerBlock(config.Text, defaults.BlockSize, type), needed, Math.Max(needed, MostBlocks)),
             ImageCacheTokens = (int)Math.Min(int.MaxValue, Math.Max(defaults.ImageCacheTokens, (long)CachedImages * maxImageTokens)),
             MaxTokensPerStep = tokens,
-            ImageTokenCost = (double)Parameters(config.Vision) / Math.Max(1, parameters - Parameters(config.Vision)),
+            ImageTokenCost = (double)Parameters(config.Vision) / Parameters(config.Text),
             StepTimeout = TimeSpan.FromSeconds(Math.Max(defaults.StepTimeout.TotalSeconds, Patience * seconds)),
         };
     }
 
-    // Of the matrices: queries, keys, values and output, and the two of the MLP.
+    // Of the layers' matrices: queries, keys, values and output, and those of the MLP.
+    private static long Parameters(TextConfig text) =>
+        (long)text.Layers * text.Hidden * ((2L * text.HeadDim * (text.Heads + text.KvHeads)) + (3L * text.Intermediate));
+
+    // Likewise.
     private static long Parameters(VisionConfig vision) => (long)vision.Layers * vision.Hidden * ((4L * vision.Hidden) + (2L * vision.Intermediate));
 }
