@@ -7,8 +7,10 @@ namespace LlavaCluster.Benchmarks;
 /// <summary>Four query heads of 128 dimensions that share a key head, over blocks that lie scattered: what attention of one sequence and key head costs, one thread.</summary>
 public unsafe class AttentionBenchmarks
 {
-    private const int HeadDim = 128, Queries = 4;
+    private const int HeadDim = 128, Queries = 4, BlockSize = AttentionKernel<Float32Element, float>.BlockSize, Stride = HeadDim * BlockSize;
 
+    private readonly AttentionKernel<Float32Element, float> _kernel = new(HeadDim, Stride);
+    private readonly AttentionKernel<BFloat16Element, ushort> _halfKernel = new(HeadDim, Stride);
     private readonly NativeBuffer<float> _queries = new(Queries * HeadDim), _output = new(Queries * HeadDim);
     private NativeBuffer<float> _scratch = null!, _keys = null!, _values = null!;
     private NativeBuffer<ushort> _halfKeys = null!, _halfValues = null!;
@@ -22,10 +24,9 @@ public unsafe class AttentionBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        const int stride = HeadDim * AttentionKernel<Float32Element, float>.BlockSize;
-        var blocks = (Context + AttentionKernel<Float32Element, float>.BlockSize - 1) / AttentionKernel<Float32Element, float>.BlockSize;
+        var blocks = (Context + BlockSize - 1) / BlockSize;
         var random = new Random(1);
-        (_keys, _values) = (new((long)blocks * stride), new((long)blocks * stride));
+        (_keys, _values) = (new((long)blocks * Stride), new((long)blocks * Stride));
         (_halfKeys, _halfValues) = (new(_keys.Count), new(_keys.Count));
         _scratch = new(AttentionKernel<Float32Element, float>.ScratchFloats(Context));
         foreach (var buffer in new[] { _queries, _keys, _values })
@@ -54,10 +55,8 @@ public unsafe class AttentionBenchmarks
     }
 
     [Benchmark(Baseline = true)]
-    public void Float32() =>
-        new AttentionKernel<Float32Element, float>(HeadDim, HeadDim * 16).Attend(_addresses, _contexts, _keys.Pointer, _values.Pointer, _blocks, _scratch.Pointer, _output.Pointer);
+    public void Float32() => _kernel.Attend(_addresses, _contexts, _keys.Pointer, _values.Pointer, _blocks, _scratch.Pointer, _output.Pointer);
 
     [Benchmark]
-    public void BFloat16() =>
-        new AttentionKernel<BFloat16Element, ushort>(HeadDim, HeadDim * 16).Attend(_addresses, _contexts, _halfKeys.Pointer, _halfValues.Pointer, _blocks, _scratch.Pointer, _output.Pointer);
+    public void BFloat16() => _halfKernel.Attend(_addresses, _contexts, _halfKeys.Pointer, _halfValues.Pointer, _blocks, _scratch.Pointer, _output.Pointer);
 }

@@ -223,6 +223,22 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Delete_TakesTheAnswerFromReadersInThisProcessToo()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        front.AddWorker(0);
+        var request = TestFront.Ask("Forget me");
+        await front.Conversation(Key).BeginTurnAsync(request, _deadline);
+        await front.ReadAsync(Key, request.TurnId, 0, _deadline);
+        Assert.True(front.LocalTurns.TryFind(Key, request.TurnId, out _));
+
+        Assert.True(await front.Conversation(Key).DeleteAsync(_deadline));
+
+        Assert.False(front.LocalTurns.TryFind(Key, request.TurnId, out _));
+    }
+
+    [Fact]
     public async Task Follow_WhenEveryWorkerIsLostAtTheFirstToken_EndsWithoutAnAnswer()
     {
         using var data = new DataFolder();

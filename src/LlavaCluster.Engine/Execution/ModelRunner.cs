@@ -199,7 +199,7 @@ internal sealed class ModelRunner : IModelRunner
             var count = Math.Min(image.End, end) - from;
             if (count > 0)
             {
-                _step.Features.Add(new FeatureRows(at + from - row.Start, _features[image.Slot], from - image.Start, count));
+                _step.Features.Add(new FeatureRows(at + from - row.Start, FeaturesOf(image.Slot), from - image.Start, count));
             }
         }
 

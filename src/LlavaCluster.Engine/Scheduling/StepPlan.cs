@@ -89,7 +89,7 @@ internal sealed class StepPlan
     public void Add(ImagePart part)
     {
         Part = part;
-        ImageTokens += part.Image.Tokens * part.Count / part.Stages;
+        ImageTokens += ((part.Image.Tokens * part.Count) + part.Stages - 1) / part.Stages; // never nothing: a step with a part is none that only answers
     }
 
     public void Clear()

@@ -32,12 +32,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         await _stop.CancelAsync();
-        foreach (var turn in _journal.Tree.Turns)
-        {
-            surroundings.Local.Remove(_key, turn.Request.TurnId, turn.Feed);
-            turn.Feed.Close();
-        }
-
+        CloseFeeds();
         await Task.WhenAll(_pumps.Values.Select(pump => pump.Done)).WaitAsync(cancellationToken);
         _journal.Dispose();
         _stop.Dispose();
@@ -143,7 +138,18 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         }
 
         await Task.WhenAll(_pumps.Values.Select(pump => pump.Done)).WaitAsync(cancellationToken);
+        CloseFeeds();
         return await _journal.DeleteAsync(cancellationToken);
+    }
+
+    /// <summary>Nobody in this process reads the turns from here any more; who follows them asks the grain.</summary>
+    private void CloseFeeds()
+    {
+        foreach (var turn in _journal.Tree.Turns)
+        {
+            surroundings.Local.Remove(_key, turn.Request.TurnId, turn.Feed);
+            turn.Feed.Close();
+        }
     }
 
     /// <exception cref="OrleansException">Another activation is ahead; the caller's retry finds it.</exception>

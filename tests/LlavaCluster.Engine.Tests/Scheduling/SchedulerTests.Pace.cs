@@ -59,17 +59,12 @@ public sealed partial class SchedulerTests
         var (scheduler, _) = Paced(mostSlowdown: 2);
         _pixels.Ready.Add(Key(1));
         var image = Add("b", 10, [new ImageSpan(Key(1), 1, 8)], RequestPriority.Interactive, 1, scheduler);
-        StepPlan plan;
-        do
-        {
-            plan = PacedStep(scheduler);
-        }
-        while (plan.Part is null);
+        PacedSteps(scheduler, step => step.Part is not null);
         Assert.Equal(8, _features.UsedTokens);
         scheduler.Remove(image);
         _pixels.Ready.Clear();
 
-        plan = PacedStep(scheduler);
+        var plan = PacedStep(scheduler);
 
         Assert.Null(plan.Part);
         Assert.Single(plan.DroppedSlots);
@@ -83,17 +78,8 @@ public sealed partial class SchedulerTests
         var (scheduler, _) = Paced(mostSlowdown: 2);
         _pixels.Ready.Add(Key(1));
         var image = Add("b", 10, [new ImageSpan(Key(1), 1, 8)], RequestPriority.Interactive, 1, scheduler);
-        StepPlan plan;
-        do
-        {
-            plan = PacedStep(scheduler, partFails: true);
-        }
-        while (plan.Part is null);
-        do
-        {
-            plan = PacedStep(scheduler);
-        }
-        while (plan.Encodes.Count == 0);
+        PacedSteps(scheduler, step => step.Part is not null, partFails: true);
+        var plan = PacedSteps(scheduler, step => step.Encodes.Count > 0);
 
         Assert.Contains(plan.Rows, row => row.Sequence == image);
     }
@@ -110,6 +96,20 @@ public sealed partial class SchedulerTests
         }
 
         return (scheduler, answer);
+    }
+
+    /// <summary>Steps until one that is as wanted.</summary>
+    private StepPlan PacedSteps(Scheduler scheduler, Func<StepPlan, bool> isWanted, bool partFails = false)
+    {
+        for (var i = 0; i < 40; i++)
+        {
+            if (PacedStep(scheduler, partFails) is var plan && isWanted(plan))
+            {
+                return plan;
+            }
+        }
+
+        throw new InvalidOperationException("No step came as wanted.");
     }
 
     private StepPlan PacedStep(Scheduler scheduler, bool partFails = false)

@@ -23,6 +23,7 @@ public sealed class TileEncodingTests
     [InlineData(FeatureSelect.Full, new[] { 4 })]
     [InlineData(FeatureSelect.Full, new[] { 0, 2, 4 })]
     [InlineData(FeatureSelect.Patch, new[] { 3, 1 })]
+    [InlineData(FeatureSelect.Full, new[] { 0 })] // no block runs
     public void Advance_InWhateverSteps_GivesTheNumbersOfTheWholeAndLeavesNothing(FeatureSelect select, int[] layers)
     {
         using var scope = NewDisposeScope();

@@ -138,18 +138,19 @@ public sealed class RuleTeacherTests
             var conversation = Teacher.Teach(SceneSamples.Random(seed), 3);
             kinds[conversation.Kind] = kinds.GetValueOrDefault(conversation.Kind) + 1;
             Assert.InRange(conversation.Turns.Count, 1, 5);
+            followUps += Teacher.Teach(SceneSamples.Random(seed), SceneConversationKind.Conversation, 3).Turns.Count(turn => turn.Text.EndsWith(" it?", StringComparison.Ordinal));
             foreach (var turn in conversation.Turns)
             {
-                followUps += turn.Text.EndsWith(" it?", StringComparison.Ordinal) ? 1 : 0;
                 words.UnionWith($"{turn.Text} {turn.Answer}".Split([' ', '.', ',', ':', '?'], StringSplitOptions.RemoveEmptyEntries));
             }
         }
 
         Assert.InRange(words.Count, 250, 600);
+        Assert.True(kinds[SceneConversationKind.Conversation] > kinds[SceneConversationKind.Description]);
         Assert.InRange(kinds[SceneConversationKind.Description], 2200, 2600);
         Assert.True(kinds[SceneConversationKind.Conversation] > 2800, $"{kinds[SceneConversationKind.Conversation]}");
         Assert.True(kinds[SceneConversationKind.Reasoning] > 1000, $"{kinds[SceneConversationKind.Reasoning]}");
-        Assert.True(followUps > 120, $"{followUps}");
+        Assert.True(followUps > 300, $"{followUps}");
     }
 
     [Fact]
