@@ -64,11 +64,13 @@ public sealed class LlavaNetwork : nn.Module
     public Tensor EncodeTiles(Tensor pixels, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null) =>
         _projector.Forward(VisionFeatures(pixels, adapters, probe), adapters);
 
-    /// <summary>Stages of a <see cref="TileEncoding"/>; at least 1.</summary>
-    public int EncodingStages => Math.Max(1, _vision.Depth);
+    /// <summary>Blocks of the tower that run.</summary>
+    internal int VisionDepth => _vision.Depth;
 
-    /// <summary>Begins to encode normalised pixels [tiles, 3, S, S]; the caller owns the encoding.</summary>
-    public TileEncoding BeginTiles(Tensor pixels) => new(_vision, _projector, pixels.to(Dtype));
+    internal TileEncoding BeginTiles(Tensor pixels) => new(_vision, _projector, pixels.to(Dtype));
+
+    /// <summary>The tower's hidden state 0 of normalised pixels [tiles, 3, S, S], [tiles, 1 + patches, vision hidden].</summary>
+    internal Tensor EmbedTiles(Tensor pixels) => _vision.Embed(pixels.to(Dtype));
 
     /// <summary>The tower's selected features before the projector, [tiles, tokensPerTile, vision hidden * layers].</summary>
     public Tensor VisionFeatures(Tensor pixels, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null) =>

@@ -3,6 +3,7 @@ using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
+using LlavaCluster.Model.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -27,6 +28,7 @@ internal sealed class DeviceBenchmark : IDisposable
     private readonly KernelTeam _team;
     private readonly KvCache _cache;
     private readonly IPagedDecoder _decoder;
+    private readonly ITileEncoder _encoder;
     private readonly BandwidthProbe _probe;
     private readonly DecoderStep _step = new(BlockSize);
     private readonly float[] _logits;
@@ -38,6 +40,7 @@ internal sealed class DeviceBenchmark : IDisposable
         _team = new KernelTeam(options.Threads);
         _cache = new KvCache(network.Config.Text, ContextBlocks + Math.Max(most, PromptBlocks), BlockSize, network.Dtype, network.Device);
         _decoder = PagedDecoder.For(network, _cache, _team, Math.Max(most, Math.Max(options.Context, options.Prompt)), options.Weights);
+        _encoder = TileEncoder.For(network, _team);
         _probe = new BandwidthProbe(_team, time);
         _logits = new float[most * network.Config.Text.VocabSize];
     }
@@ -95,6 +98,7 @@ internal sealed class DeviceBenchmark : IDisposable
     public void Dispose()
     {
         _probe.Dispose();
+        _encoder.Dispose();
         _decoder.Dispose();
         _cache.Dispose();
         _team.Dispose();
@@ -149,7 +153,9 @@ internal sealed class DeviceBenchmark : IDisposable
 
     private void Encode(Tensor pixels)
     {
-        using var features = _network.EncodeTiles(pixels);
+        using var encoding = _encoder.Begin(pixels);
+        encoding.Advance(_encoder.Stages);
+        using var features = encoding.Finish();
         using var host = features.cpu(); // waits for the device
     }
 

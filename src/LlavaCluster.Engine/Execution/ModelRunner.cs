@@ -19,9 +19,10 @@ internal sealed class ModelRunner : IModelRunner
     private readonly KvCache _cache;
     private readonly KernelTeam _team;
     private readonly IPagedDecoder _decoder;
+    private readonly ITileEncoder _encoder;
     private readonly DecoderStep _step;
     private readonly Dictionary<int, Tensor> _features = [];
-    private (int Slot, TileEncoding Tiles)? _encoding;
+    private (int Slot, ITileEncoding Tiles)? _encoding;
 
     public ModelRunner(LlavaNetwork network, EngineOptions options)
     {
@@ -32,16 +33,18 @@ internal sealed class ModelRunner : IModelRunner
         {
             _cache = new KvCache(network.Config.Text, options.KvBlocks, options.BlockSize, network.Dtype, network.Device);
             _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep, options.Weights);
+            _encoder = TileEncoder.For(network, _team);
         }
         catch
         {
+            _decoder?.Dispose();
             _cache?.Dispose();
             _team.Dispose();
             throw;
         }
     }
 
-    public int EncodingStages => _network.EncodingStages;
+    public int EncodingStages => _encoder.Stages;
 
     public void DropImages(IReadOnlyList<int> slots)
     {
@@ -66,7 +69,9 @@ internal sealed class ModelRunner : IModelRunner
     {
         using var mode = inference_mode();
         using var scope = NewDisposeScope();
-        var tiles = _network.EncodeTiles(Pixels(images)); // [tiles, tokensPerTile, hidden]
+        using var encoding = _encoder.Begin(Pixels(images));
+        encoding.Advance(_encoder.Stages);
+        var tiles = encoding.Finish(); // [tiles, tokensPerTile, hidden]
         var at = 0;
         foreach (var work in images)
         {
@@ -82,7 +87,7 @@ internal sealed class ModelRunner : IModelRunner
         if (first == 0)
         {
             DropEncoding();
-            _encoding = (image.Slot, _network.BeginTiles(Pixels([image])));
+            _encoding = (image.Slot, _encoder.Begin(Pixels([image])));
         }
 
         var encoding = _encoding!.Value.Tiles;
@@ -132,6 +137,7 @@ internal sealed class ModelRunner : IModelRunner
 
         _features.Clear();
         DropEncoding();
+        _encoder.Dispose();
         _decoder.Dispose();
         _team.Dispose();
         _cache.Dispose();

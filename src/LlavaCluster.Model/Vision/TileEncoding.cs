@@ -3,11 +3,8 @@ using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Vision;
 
-/// <summary>
-/// Tiles on their way through tower and projector, a few stages at a time, so that an encoding need not hold up what else the device does. Its numbers are those of
-/// <see cref="LlavaNetwork.EncodeTiles"/>. Owns its state; one thread, the network's.
-/// </summary>
-public sealed class TileEncoding : IDisposable
+/// <summary>Tiles on their way through libtorch's operators. Its numbers are those of <see cref="LlavaNetwork.EncodeTiles"/>.</summary>
+internal sealed class TileEncoding : ITileEncoding
 {
     private readonly ClipVisionTower _tower;
     private readonly Projector _projector;
@@ -21,7 +18,6 @@ public sealed class TileEncoding : IDisposable
         _state.Detach();
     }
 
-    /// <summary>Goes on by so many stages, at most to the end.</summary>
     public void Advance(int stages)
     {
         using var scope = NewDisposeScope();
@@ -30,7 +26,6 @@ public sealed class TileEncoding : IDisposable
         _state.Detach();
     }
 
-    /// <summary>Projected features, [tiles, tokensPerTile, hidden], in the caller's dispose scope. All stages must have run.</summary>
     public Tensor Finish() => _projector.Forward(_state.Features(), null);
 
     public void Dispose() => _state.Dispose();

@@ -33,12 +33,9 @@ internal static class DescriptionQuestions
         }
 
         var sum = view.Things.Count == 1 ? "There is one object in the picture." : $"There are {SceneWording.Number(view.Things.Count)} objects in the picture.";
-        var sentences = view.Things.OrderBy(ReadingOrder).Select(thing => SceneWording.Sentence($"{thing.Place.Phrase()} is {thing.Class.Indefinite}."));
+        var sentences = view.Things.Select(thing => SceneWording.Sentence($"{thing.Place.Phrase()} is {thing.Class.Indefinite}."));
         return new(SceneQuestionKind.Description, random.Pick(DetailRequests), string.Join(' ', [.. sentences, sum]), Expected(view));
     }
-
-    // Rows of ninths first, columns inside a row.
-    private static int ReadingOrder(SceneThing thing) => thing.Place.Row * 3 + thing.Place.Column;
 
     private static IReadOnlyList<string> Expected(SceneView view) => view.Things.Count == 0 ? ["nothing"] : view.Categories;
 }

@@ -39,7 +39,7 @@ internal static class LocationQuestions
         return Several(SceneWording.Fill(random, ListFrames, names), Sentence(asked), asked);
     }
 
-    /// <summary>All there are, in any order: in a sentence, or as a list of names and places. Null unless every one is clear.</summary>
+    /// <summary>All there are, in reading order: in a sentence, or as a list of names and places. Null unless every one is clear.</summary>
     public static SceneQuestion? TryAskAll(SceneView view, SceneRandom random)
     {
         var things = Candidates(view);
@@ -48,7 +48,6 @@ internal static class LocationQuestions
             return null;
         }
 
-        random.Shuffle(things);
         return random.Chance(0.5f)
             ? Several(random.Pick(AllFrames), Sentence(things), things)
             : Several(random.Pick(LabelFrames), $"{string.Join(", ", things.ConvertAll(Label))}.", things);

@@ -29,16 +29,17 @@ public sealed class TileEncodingTests
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
         using var network = new LlavaNetwork(Config with { FeatureSelect = select, FeatureLayers = layers }, new RandomWeights(7), ScalarType.Float32, CPU);
+        using var encoder = new TorchTileEncoder(network);
         var pixels = randn(2, 3, 8, 8);
         var whole = network.EncodeTiles(pixels);
 
-        for (var stages = 1; stages <= network.EncodingStages; stages++)
+        for (var stages = 1; stages <= encoder.Stages; stages++)
         {
             var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
             using (NewDisposeScope())
             {
-                using var encoding = InScopeOfItsOwn(() => network.BeginTiles(pixels));
-                for (var done = 0; done < network.EncodingStages; done += stages)
+                using var encoding = InScopeOfItsOwn(() => encoder.Begin(pixels));
+                for (var done = 0; done < encoder.Stages; done += stages)
                 {
                     using var step = NewDisposeScope();
                     encoding.Advance(stages);
@@ -56,10 +57,11 @@ public sealed class TileEncodingTests
     {
         using var scope = NewDisposeScope();
         using var network = new LlavaNetwork(Config with { FeatureLayers = [1, 4] }, new RandomWeights(7), ScalarType.Float32, CPU);
+        using var encoder = new TorchTileEncoder(network);
         var pixels = randn(1, 3, 8, 8);
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 
-        using (var encoding = InScopeOfItsOwn(() => network.BeginTiles(pixels)))
+        using (var encoding = InScopeOfItsOwn(() => encoder.Begin(pixels)))
         {
             encoding.Advance(2);
         }
@@ -68,7 +70,7 @@ public sealed class TileEncodingTests
     }
 
     // As a step of an engine has one: what is to outlive it must not belong to it.
-    private static TileEncoding InScopeOfItsOwn(Func<TileEncoding> begin)
+    private static ITileEncoding InScopeOfItsOwn(Func<ITileEncoding> begin)
     {
         using var scope = NewDisposeScope();
         return begin();

@@ -73,7 +73,7 @@ public sealed class RuleTeacherTests
                 continue;
             }
 
-            var present = annotation.Instances.Select(instance => SceneClasses.Default[instance.Category]).Distinct().ToList();
+            var present = TeacherOracle.InReadingOrder(annotation).Select(instance => SceneClasses.Default[instance.Category]).Distinct().ToList();
             var matches = present.Where(topic.Holds).Select(item => item.Name).ToList();
             Assert.Equal(matches.Count == 0 ? ["nothing"] : matches, question!.Expected);
             Assert.DoesNotContain(present, item => item.Unclear.Contains(topic.Trait));
@@ -177,6 +177,17 @@ public sealed class RuleTeacherTests
                 Assert.DoesNotContain("the dog", Teacher.Ask(annotation, kind, seed)?.Text ?? "", StringComparison.Ordinal);
             }
         }
+    }
+
+    [Fact]
+    public void Teach_ListsOfEverything_AreInReadingOrderHoweverTheAnnotationLists()
+    {
+        (string, int, int, int, int)[] objects = [("dog", 78, 78, 30, 30), ("apple", 2, 2, 30, 30), ("car", 40, 2, 30, 30), ("dog", 2, 40, 30, 30)];
+        var annotations = Enumerable.Range(0, 4).Select(first => SceneSamples.Annotation([.. objects[first..], .. objects[..first]]));
+
+        var answers = annotations.SelectMany(annotation => Enumerable.Range(0, 20).Select(seed => Teacher.Ask(annotation, SceneQuestionKind.Contents, (ulong)seed)!.Answer)).Distinct();
+
+        Assert.Equal(["The picture shows an apple, a car and two dogs."], answers);
     }
 
     [Fact]

@@ -11,7 +11,10 @@ namespace LlavaCluster.Training.Tests.Scenes;
 internal sealed class TeacherOracle(SceneAnnotation annotation)
 {
     private const double Clear = 0.15;
-    private readonly IReadOnlyList<SceneInstance> _all = annotation.Instances;
+    private readonly List<SceneInstance> _all = InReadingOrder(annotation);
+
+    /// <summary>Row by row of a grid of nine, and from left to right.</summary>
+    public static List<SceneInstance> InReadingOrder(SceneAnnotation annotation) => [.. annotation.Instances.OrderBy(item => Third(Y(item))).ThenBy(item => Third(X(item))).ThenBy(X)];
 
     public IReadOnlyList<string> Answer(SceneQuestion question) => question.Kind switch
     {
@@ -25,12 +28,14 @@ internal sealed class TeacherOracle(SceneAnnotation annotation)
         _ => [.. _all.Select(instance => instance.Category)],
     };
 
-    // All, in the order of the expected answers, where the question names none.
-    private IEnumerable<SceneInstance> Asked(SceneQuestion question)
+    // All where the question names none.
+    private List<SceneInstance> Asked(SceneQuestion question)
     {
         var named = Regex.Split(question.Text, ",| and ").Where(part => SceneClasses.Default.Items.Any(item => Regex.IsMatch(part, $@"\bthe {item.Name}\b"))).Select(Single).ToList();
-        return named.Count > 0 ? named : _all.OrderBy(item => question.Expected.ToList().FindIndex(expected => expected.StartsWith(item.Category + " ", StringComparison.Ordinal)));
+        return named.Count > 0 ? named : _all;
     }
+
+    private static int Third(double share) => share < 1 / 3.0 ? 0 : share > 2 / 3.0 ? 2 : 1;
 
     private static double X(SceneInstance item) => (item.Box.X + item.Box.Width / 2.0) / SceneSamples.Side;
 

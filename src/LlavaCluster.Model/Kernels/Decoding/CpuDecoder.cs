@@ -15,7 +15,6 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     where TElement : struct, IElement<T>
     where T : unmanaged
 {
-    private const int ChunkBytes = 128 << 10; // of weights: fits a core's second-level cache beside the rows
     private const int RowsPerChunk = 8;
     private const int Caller = 0;
 
@@ -39,7 +38,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         (_text, _team) = (network.Config.Text, team);
         (_queryWidth, _keyWidth) = (_text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
         _weights = new DecoderWeights(network, format, team);
-        var scratch = Math.Max(GateScratch(mostTokens, Part(_weights.Layers[0].Gate, 0).Count), DecoderAttention<TElement, T>.ScratchFloats(_text));
+        var scratch = Math.Max(GateScratch(mostTokens, _weights.Layers[0].Gate.Chunk(0).Count), DecoderAttention<TElement, T>.ScratchFloats(_text));
         _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, Math.Max(_text.Hidden, scratch));
         _attention = new DecoderAttention<TElement, T>(_text, cache, team, _buffers);
         (_norm, _project, _output, _gate, _down, _head) = (NormRows, Project, Output, Gate, Down, Head);
@@ -86,12 +85,12 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         {
             _layer = _weights.Layers[layer];
             Norm(_layer.AttentionNorm, batch.Tokens);
-            _team.Run(Chunks(_layer.Query) + (2 * Chunks(_layer.Key)), _project);
+            _team.Run(_layer.Query.Chunks + (2 * _layer.Key.Chunks), _project);
             _attention.Run(layer, _layer.Output.Kernel);
-            _team.Run(Chunks(_layer.Output), _output);
+            _team.Run(_layer.Output.Chunks, _output);
             Norm(_layer.MlpNorm, batch.Tokens);
-            _team.Run(Chunks(_layer.Gate), _gate);
-            _team.Run(Chunks(_layer.Down), _down);
+            _team.Run(_layer.Gate.Chunks, _gate);
+            _team.Run(_layer.Down.Chunks, _down);
         }
     }
 
@@ -106,7 +105,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         {
             _logits = target;
             _sampled = rows.Count;
-            _team.Run(rows.Count == 0 ? 0 : Chunks(_weights.Head), _head);
+            _team.Run(rows.Count == 0 ? 0 : _weights.Head.Chunks, _head);
         }
     }
 
@@ -133,26 +132,26 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
 
     private void Project(int chunk, int thread)
     {
-        var (queries, keys) = (Chunks(_layer.Query), Chunks(_layer.Key));
+        var (queries, keys) = (_layer.Query.Chunks, _layer.Key.Chunks);
         if (chunk < queries)
         {
-            Multiply(_layer.Query, chunk, _buffers.Normed, _buffers.Queries, _queryWidth, add: false);
+            _layer.Query.Multiply(chunk, _buffers.Normed, Tokens, _buffers.Queries, _queryWidth, add: false);
         }
         else if (chunk < queries + keys)
         {
-            Multiply(_layer.Key, chunk - queries, _buffers.Normed, _buffers.Keys, _keyWidth, add: false);
+            _layer.Key.Multiply(chunk - queries, _buffers.Normed, Tokens, _buffers.Keys, _keyWidth, add: false);
         }
         else
         {
-            Multiply(_layer.Value, chunk - queries - keys, _buffers.Normed, _buffers.Values, _keyWidth, add: false);
+            _layer.Value.Multiply(chunk - queries - keys, _buffers.Normed, Tokens, _buffers.Values, _keyWidth, add: false);
         }
     }
 
-    private void Output(int chunk, int thread) => Multiply(_layer.Output, chunk, _buffers.Attended, _buffers.Hidden, _text.Hidden, add: true);
+    private void Output(int chunk, int thread) => _layer.Output.Multiply(chunk, _buffers.Attended, Tokens, _buffers.Hidden, _text.Hidden, add: true);
 
     private void Gate(int chunk, int thread)
     {
-        var (first, count) = Part(_layer.Gate, chunk);
+        var (first, count) = _layer.Gate.Chunk(chunk);
         var gate = _buffers.Scratch(thread, GateScratch(Tokens, count));
         var up = gate + ((nint)Tokens * count);
         var down = _layer.Down.Kernel;
@@ -165,30 +164,9 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         }
     }
 
-    private void Down(int chunk, int thread) => Multiply(_layer.Down, chunk, _buffers.Inner, _buffers.Hidden, _text.Hidden, add: true);
+    private void Down(int chunk, int thread) => _layer.Down.Multiply(chunk, _buffers.Inner, Tokens, _buffers.Hidden, _text.Hidden, add: true);
 
-    private void Head(int chunk, int thread)
-    {
-        var (first, count) = Part(_weights.Head, chunk);
-        _weights.Head.Kernel.Multiply(_buffers.Sampled, _sampled, _weights.Head.Row(first), count, _logits + first, _text.VocabSize, add: false);
-    }
-
-    private void Multiply(Matrix matrix, int chunk, byte* x, float* y, nint stride, bool add)
-    {
-        var (first, count) = Part(matrix, chunk);
-        matrix.Kernel.Multiply(x, Tokens, matrix.Row(first), count, y + first, stride, add);
-    }
-
-    private static int OutputsPerChunk(Matrix matrix) =>
-        Math.Max(ChunkBytes / matrix.Kernel.OutputBytes / ProductKernel.InputMultiple, 1) * ProductKernel.InputMultiple;
-
-    private static int Chunks(Matrix matrix) => (matrix.Outputs + OutputsPerChunk(matrix) - 1) / OutputsPerChunk(matrix);
-
-    private static (int First, int Count) Part(Matrix matrix, int chunk)
-    {
-        var first = chunk * OutputsPerChunk(matrix);
-        return (first, Math.Min(OutputsPerChunk(matrix), matrix.Outputs - first));
-    }
+    private void Head(int chunk, int thread) => _weights.Head.Multiply(chunk, _buffers.Sampled, _sampled, _logits, _text.VocabSize, add: false);
 
     private static long GateScratch(int tokens, int outputs) => 2L * tokens * outputs; // gate and up
 

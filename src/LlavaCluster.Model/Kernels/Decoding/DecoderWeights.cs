@@ -13,6 +13,7 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 internal sealed unsafe class DecoderWeights : IDisposable
 {
     private readonly List<IDisposable> _buffers = [];
+    private readonly WideVectors _vectors = new();
     private readonly Dictionary<string, Tensor> _tensors;
     private readonly PackedMatrices? _stored;
     private readonly WeightFormat _format;
@@ -42,7 +43,11 @@ internal sealed unsafe class DecoderWeights : IDisposable
 
     public IReadOnlyList<DecoderLayerWeights> Layers { get; }
 
-    public void Dispose() => _buffers.ForEach(buffer => buffer.Dispose());
+    public void Dispose()
+    {
+        _buffers.ForEach(buffer => buffer.Dispose());
+        _vectors.Dispose();
+    }
 
     private DecoderLayerWeights Layer(string prefix) => new(
         Norm(prefix + "input_layernorm.weight"), Matrix(prefix + "self_attn.q_proj.weight"), Matrix(prefix + "self_attn.k_proj.weight"), Matrix(prefix + "self_attn.v_proj.weight"),
@@ -65,24 +70,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
         return (nint)packed.Pointer;
     }
 
-    private nint Norm(string name)
-    {
-        using var wide = _tensors[name].to(ScalarType.Float32);
-        var norm = new NativeBuffer<float>(wide.numel());
-        _buffers.Add(norm);
-        var source = (float*)TensorMemory.Address(wide);
-        new ReadOnlySpan<float>(source, (int)norm.Count).CopyTo(new Span<float>(norm.Pointer, (int)norm.Count));
-        return (nint)norm.Pointer;
-    }
-}
-
-/// <summary>[Outputs, kernel's inputs] in the kernel's format, in memory that belongs to others.</summary>
-internal readonly unsafe record struct Matrix(nint Address, int Outputs, IProductKernel Kernel)
-{
-    public long Bytes => (long)Outputs * Kernel.OutputBytes;
-
-    /// <param name="output">A multiple of <see cref="ProductKernel.OutputMultiple"/>.</param>
-    public byte* Row(int output) => (byte*)Address + ((nint)output * Kernel.OutputBytes);
+    private nint Norm(string name) => _vectors.Widen(_tensors[name]);
 }
 
 /// <summary>One decoder layer; the norms are float32.</summary>

@@ -78,6 +78,13 @@ internal sealed class Assembler
         Immediate(value);
     }
 
+    /// <summary>to = from.</summary>
+    public void Move(Register to, Register from)
+    {
+        Rex(from, to);
+        _code.AddRange([0x89, ModRegister((int)from, (int)to)]);
+    }
+
     /// <summary>Jumps to a place unless the register that <see cref="Add"/> just changed reached 0.</summary>
     public void JumpUnlessZero(int target)
     {

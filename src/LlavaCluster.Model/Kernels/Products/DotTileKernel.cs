@@ -12,9 +12,12 @@ namespace LlavaCluster.Model.Kernels.Products;
 ///           W: 4 rows   inputs →
 ///   x:      n0 n1 n2 n3
 ///   m0      00 01 02 03        each cell a register of 16 partial sums
-///   ..                         scratch: [4 groups of n][rows m][4 n][16 lanes]
+///   ..                         sums: [groups of four n][rows m][4 n][16 lanes]
 ///   m5      20 21 22 23
 /// </code>
+///
+/// Rows longer than a stretch are taken in stretches, of which six of x and four of W fit the first-level cache; partial sums wait in memory between two stretches and are the same numbers
+/// as without them. All rows pass over the given outputs before the next are read: a caller that gives no more than fit the second-level cache reads each weight from memory once.
 /// </summary>
 internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDisposable
     where TElement : struct, IElement<T>
@@ -28,13 +31,17 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
     private const int FirstWeight = 24;
     private const int Row = 31;
 
-    private readonly MachineCode[] _tiles;
+    private const int StretchBytes = 4096;
+
+    private readonly MachineCode[] _fresh, _resumed; // [rows]
 
     /// <exception cref="System.ComponentModel.Win32Exception">No executable memory is to be had.</exception>
     public DotTileKernel(int inputs)
     {
         Inputs = inputs;
-        _tiles = [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, inputs * sizeof(T))))];
+        (_fresh, _resumed) = (Tiles(false), Tiles(true));
+
+        MachineCode[] Tiles(bool resumed) => [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, RowBytes, resumed)))];
     }
 
     public int Inputs { get; }
@@ -47,60 +54,79 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
 
     public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
     {
-        var scratch = stackalloc byte[(Groups * MostRows * TileOutputs * VectorBytes) + VectorBytes];
+        var scratch = stackalloc byte[(ProductKernel.OutputMultiple * MostRows * VectorBytes) + VectorBytes];
         var sums = (float*)(((nint)scratch + VectorBytes - 1) & -VectorBytes);
-        for (var row = 0; row < rows; row += MostRows)
+        // Even heights: a last pass of a row or two would take as long as one of three.
+        for (int row = 0, passes = (rows + MostRows - 1) / MostRows; passes > 0; passes--)
         {
-            var count = Math.Min(MostRows, rows - row);
-            var tile = (delegate* unmanaged<byte*, byte*, float*, nint, void>)_tiles[count - 1].Address;
+            var height = (rows - row + passes - 1) / passes;
             for (var output = 0; output < outputs; output += ProductKernel.OutputMultiple)
             {
-                tile(x + ((nint)row * RowBytes), weights + ((nint)output * OutputBytes), sums, Groups);
-                for (var m = 0; m < count; m++)
+                SumLanes(x + ((nint)row * RowBytes), height, weights + ((nint)output * OutputBytes), sums);
+                for (var m = 0; m < height; m++)
                 {
                     var target = y + ((row + m) * stride) + output;
-                    var sum = LaneSums.Of(sums + (m * TileOutputs * Lanes), count * TileOutputs * Lanes);
+                    var sum = LaneSums.Of(sums + (m * TileOutputs * Lanes), height * TileOutputs * Lanes);
                     (add ? sum + Vector512.Load(target) : sum).Store(target);
                 }
             }
+
+            row += height;
         }
     }
 
     public void Dispose()
     {
-        foreach (var tile in _tiles)
+        foreach (var tile in _fresh.Concat(_resumed))
         {
             tile.Dispose();
         }
     }
 
-    // Arguments: rdi = x, rsi = weights, rdx = scratch, rcx = groups of four outputs. r8 runs from -bytes to 0 along the inputs.
-    private static byte[] Assemble(int rows, int bytes)
+    private void SumLanes(byte* x, int rows, byte* weights, float* sums)
+    {
+        for (int from = 0, length; from < RowBytes; from += length)
+        {
+            length = Math.Min(StretchBytes, RowBytes - from);
+            var tile = (delegate* unmanaged<byte*, byte*, float*, nint, nint, void>)(from == 0 ? _fresh : _resumed)[rows - 1].Address;
+            tile(x + from + length, weights + from + length, sums, Groups, -length);
+        }
+    }
+
+    // Arguments: rdi = the end of x's stretch, rsi = of W's, rdx = sums, rcx = groups of four outputs, r8 = - bytes of the stretch. r10 runs from r8 to 0 along the inputs.
+    private static byte[] Assemble(int rows, int rowBytes, bool resumed)
     {
         var code = new Assembler();
         var group = code.Here;
         for (var sum = 0; sum < rows * TileOutputs; sum++)
         {
-            code.Zero(sum);
+            if (resumed)
+            {
+                code.Load(sum, new Address(Register.Rdx, Displacement: sum * VectorBytes));
+            }
+            else
+            {
+                code.Zero(sum);
+            }
         }
 
-        code.Set(Register.R8, -bytes);
+        code.Move(Register.R10, Register.R8);
         var step = code.Here;
         for (var n = 0; n < TileOutputs; n++)
         {
-            code.Load(FirstWeight + n, new Address(Register.Rsi, Register.R8, (n + 1) * bytes));
+            code.Load(FirstWeight + n, new Address(Register.Rsi, Register.R10, n * rowBytes));
         }
 
         for (var m = 0; m < rows; m++)
         {
-            code.Load(Row, new Address(Register.Rdi, Register.R8, (m + 1) * bytes));
+            code.Load(Row, new Address(Register.Rdi, Register.R10, m * rowBytes));
             for (var n = 0; n < TileOutputs; n++)
             {
                 Sum(code, (m * TileOutputs) + n, FirstWeight + n);
             }
         }
 
-        code.Add(Register.R8, VectorBytes);
+        code.Add(Register.R10, VectorBytes);
         code.JumpUnlessZero(step);
         for (var sum = 0; sum < rows * TileOutputs; sum++)
         {
@@ -108,7 +134,7 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
         }
 
         code.Add(Register.Rdx, rows * TileOutputs * VectorBytes);
-        code.Add(Register.Rsi, TileOutputs * bytes);
+        code.Add(Register.Rsi, TileOutputs * rowBytes);
         code.Add(Register.Rcx, -1);
         code.JumpUnlessZero(group);
         code.Return();

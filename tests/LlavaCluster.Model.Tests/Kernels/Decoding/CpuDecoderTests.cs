@@ -204,15 +204,6 @@ public abstract class CpuDecoderTests : IDisposable
     }
 
     /// <summary>Weights that bfloat16 holds exactly, in the type asked for.</summary>
-    private sealed class Rounded(IWeightSource source, ScalarType type) : IWeightSource
-    {
-        public Tensor Take(string name, params long[] shape)
-        {
-            using var drawn = source.Take(name, shape);
-            using var rounded = drawn.to(ScalarType.BFloat16);
-            return rounded.to(type, copy: true);
-        }
-    }
 }
 
 /// <summary>Rows are rounded to 8 bits before each product of the three layers.</summary>

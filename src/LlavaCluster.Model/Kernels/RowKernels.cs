@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace LlavaCluster.Model.Kernels.Decoding;
+namespace LlavaCluster.Model.Kernels;
 
 /// <summary>What happens to rows between matrix products, in float32 with any processor's vectors. Lengths are multiples of <see cref="Products.ProductKernel.InputMultiple"/>.</summary>
 internal static unsafe class RowKernels
@@ -19,6 +19,39 @@ internal static unsafe class RowKernels
         for (var i = 0; i < count; i += Vector<float>.Count)
         {
             (Vector.Load(x + i) * scale * Vector.Load(weight + i)).Store(y + i);
+        }
+    }
+
+    /// <summary>y = (x - mean) / standard deviation * weight + bias.</summary>
+    public static void LayerNorm(float* x, float* weight, float* bias, float* y, int count, float epsilon)
+    {
+        var total = Vector<float>.Zero;
+        for (var i = 0; i < count; i += Vector<float>.Count)
+        {
+            total += Vector.Load(x + i);
+        }
+
+        var mean = new Vector<float>(Vector.Sum(total) / count);
+        var squares = Vector<float>.Zero;
+        for (var i = 0; i < count; i += Vector<float>.Count)
+        {
+            var part = Vector.Load(x + i) - mean;
+            squares = Vector.FusedMultiplyAdd(part, part, squares);
+        }
+
+        var scale = new Vector<float>(1 / MathF.Sqrt((Vector.Sum(squares) / count) + epsilon));
+        for (var i = 0; i < count; i += Vector<float>.Count)
+        {
+            Vector.FusedMultiplyAdd((Vector.Load(x + i) - mean) * scale, Vector.Load(weight + i), Vector.Load(bias + i)).Store(y + i);
+        }
+    }
+
+    /// <summary>y += x.</summary>
+    public static void Add(float* y, float* x, int count)
+    {
+        for (var i = 0; i < count; i += Vector<float>.Count)
+        {
+            (Vector.Load(y + i) + Vector.Load(x + i)).Store(y + i);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace LlavaCluster.Model.Kernels.Decoding;
+namespace LlavaCluster.Model.Kernels;
 
 /// <summary>Memory outside the garbage collector's heap, aligned for vectors; its content is undefined at first. Owned by its maker.</summary>
 internal sealed unsafe class NativeBuffer<T> : IDisposable
