@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Weights;

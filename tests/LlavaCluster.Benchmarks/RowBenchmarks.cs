@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels;
 
 namespace LlavaCluster.Benchmarks;
 

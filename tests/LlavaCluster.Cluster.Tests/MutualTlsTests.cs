@@ -29,7 +29,7 @@ public sealed class MutualTlsTests : IDisposable
         var ours = new CertificateFolder(Path.Combine(_data, "ours"));
         var theirs = new CertificateFolder(Path.Combine(_data, "theirs"));
         var cluster = Path.Combine(_data, "cluster");
-        var port = FreePort();
+        var port = Ports.Free();
         await using var front = await Node.ServeAsync(cluster, "front", ["--role", "front", "--silo-port", $"{port}", .. ours.Arguments], Stop);
         await using var worker = await Node.ServeAsync(cluster, "worker", [.. Worker, .. ours.Arguments], Stop);
         await front.KnowsAsync("worker", Stop);
@@ -70,12 +70,5 @@ public sealed class MutualTlsTests : IDisposable
         {
             return 0; // An alert, or a reset.
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -80,7 +80,9 @@ internal sealed class LoadMeasurement
         return report.Failed ? terminal.Fail("Some requests failed; their reasons stand above.") : 0;
     }
 
-    private async Task<LoadReport> MeasureAsync(ParseResult parsed, Terminal terminal, LoadOptions options, ILoadTarget target, CancellationToken cancellationToken)
+    /// <summary>Runs every level.</summary>
+    /// <exception cref="IOException">A picture cannot be read.</exception>
+    public async Task<LoadReport> MeasureAsync(ParseResult parsed, Terminal terminal, LoadOptions options, ILoadTarget target, CancellationToken cancellationToken)
     {
         var pictures = new LoadPictures(options);
         var next = 0; // no level asks what one before it asked

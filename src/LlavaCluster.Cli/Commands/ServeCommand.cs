@@ -14,7 +14,7 @@ internal static class ServeCommand
     private static readonly Option<string?> Name = new("--model-name") { Description = "The name clients ask for; default: the folder's." };
     private static readonly Option<string?> Tower = new("--vision-tower") { Description = "The CLIP folder, for checkpoints of the original layout that hold none." };
     private static readonly Option<string?> Template = new("--template") { Description = "The conversation template; default: the model's." };
-    private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "auto, f32 or bf16: the type to compute in; q8 or q4: the language model's matrices in 8 or 4 bits a weight, the rest as with auto." };
+    private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "auto, f32 or bf16: the type to compute in; q8 or q4: the language model's matrices in 8 or 4 bits a weight, the rest in bf16 where the processor is fast at it, else as with auto." };
     private static readonly Option<string> Data = new("--data") { DefaultValueFactory = _ => ServeOptions.DefaultData, Description = "Where everything durable lives; processes that share it are one cluster." };
     private static readonly Option<string> Address = new("--address") { DefaultValueFactory = _ => "127.0.0.1", Description = "The IP address to listen on. Any but loopback needs API keys." };
     private static readonly Option<int> Port = new("--port") { DefaultValueFactory = _ => 8080, Description = "The port for web page, HTTP and gRPC; 0: any free one." };

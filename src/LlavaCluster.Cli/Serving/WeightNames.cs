@@ -1,3 +1,4 @@
+using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels.Products;
 using TorchSharp;
 
@@ -19,6 +20,7 @@ internal static class WeightNames
     {
         WeightFormat.Float32 => torch.ScalarType.Float32,
         WeightFormat.BFloat16 => torch.ScalarType.BFloat16,
+        WeightFormat.Q8 or WeightFormat.Q4 when LlavaModel.HasFastBFloat16 => torch.ScalarType.BFloat16, // what stays beside the packed matrices need not be more exact than they
         _ => null,
     };
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -45,6 +46,7 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
 
     public static void Store(ushort* to, Vector<float> low, Vector<float> high) => Vector.Narrow(Rounded(low), Rounded(high)).Store(to);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(ushort* from)
     {
         var sixteen = Vector256.Load(from);
@@ -53,6 +55,7 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
     }
 
     // A pair is one word: the even dimension its lower half.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadPairs(ushort* from, out Vector512<float> even, out Vector512<float> odd)
     {
         var pairs = Vector512.Load((uint*)from);
@@ -94,6 +97,7 @@ internal readonly unsafe struct Float32Element : IElement<float>
 
     public static Vector512<float> Load(float* from) => Vector512.Load(from);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadPairs(float* from, out Vector512<float> even, out Vector512<float> odd)
     {
         even = Vector512.Load(from);

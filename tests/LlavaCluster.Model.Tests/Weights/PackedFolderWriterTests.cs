@@ -28,10 +28,11 @@ public sealed class PackedFolderWriterTests : IDisposable
     public void Write_MakesAModel_ThatScoresAsOneThatIsPackedWhenItIsLoaded(WeightFormat format, long mostBytesOfAShard)
     {
         PackedFolderWriter.Write(Shipped, _folder.Root, format, threads: 2, mostBytesOfAShard);
-        using var expected = LlavaModel.Load(Shipped);
         using var packed = LlavaModel.Load(_folder.Root);
+        using var expected = LlavaModel.Load(Shipped, dtype: packed.Network.Dtype);
 
         Assert.Equal(format, packed.Network.Packed!.Format);
+        Assert.Equal(LlavaModel.HasFastBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32, packed.Network.Dtype);
         Assert.Equal(Score(expected.Network, format), Score(packed.Network, null));
         Assert.Equal(Score(expected.Network, format), Score(packed.Network, format));
     }
@@ -43,8 +44,8 @@ public sealed class PackedFolderWriterTests : IDisposable
     {
         using var source = Variant(stored, tied);
         PackedFolderWriter.Write(source.Root, _folder.Root, WeightFormat.Q8, threads: 1);
-        using var expected = LlavaModel.Load(source.Root);
         using var packed = LlavaModel.Load(_folder.Root);
+        using var expected = LlavaModel.Load(source.Root, dtype: packed.Network.Dtype);
 
         Assert.Equal(Score(expected.Network, WeightFormat.Q8), Score(packed.Network, null));
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace LlavaCluster.Model.Kernels.Decoding;
@@ -128,6 +129,7 @@ internal sealed unsafe class AttentionKernel<TElement, T>(int headDim, nint bloc
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Add(Vector512<float> sum, Vector512<float> even, Vector512<float> odd, float* query) =>
         Vector512.FusedMultiplyAdd(odd, Vector512.Create(query[1]), Vector512.FusedMultiplyAdd(even, Vector512.Create(query[0]), sum));
 

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text;
+using LlavaCluster.Cli.Benchmarks.Load;
+
+namespace LlavaCluster.Cli.Benchmarks.Comparison;
+
+/// <summary>Two servers in turn, A-B-A-B: each figure's median over the rounds, and the ratio of the medians.</summary>
+internal sealed record ComparisonReport(IReadOnlyList<ComparedRun> A, IReadOnlyList<ComparedRun> B)
+{
+    private const double MiB = 1 << 20;
+
+    public bool Failed => A.Concat(B).Any(run => run.Report.Failed);
+
+    public string ToMarkdown()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{A.Count} rounds, the servers in turn; medians (least to most)");
+        text.AppendLine();
+        text.AppendLine("| chats | figure | A | B | A / B |");
+        text.AppendLine("|---|---|---|---|---|");
+        for (var level = 0; level < A[0].Report.Levels.Count; level++)
+        {
+            var (at, name) = (level, A[0].Report.Levels[level].Level);
+            Row(name, "tokens/s", run => run.Report.Levels[at].TokensPerSecond);
+            Row(name, "TTFT p50, ms", run => run.Report.Levels[at].FirstToken?.Median * 1e3);
+            for (var turn = 1; turn < A[0].Report.Options.Turns; turn++)
+            {
+                var number = turn;
+                Row(name, $"TTFT p50 of turn {turn + 1}, ms", run => run.Report.Levels[at].FirstTokenByTurn[number] * 1e3);
+            }
+
+            Row(name, "time a token, ms", run => run.Report.Levels[at].PerToken?.Median * 1e3);
+            Row(name, "worst ITL, ms", run => run.Report.Levels[at].Gap?.Largest * 1e3);
+            Row(name, "prompt tokens from a cache", run => run.Report.Levels[at].CachedTokens);
+        }
+
+        Row("", "start to ready, ms", run => run.ReadySeconds * 1e3);
+        Row("", "peak memory, MiB", run => run.PeakMemory / MiB);
+        Row("", "bandwidth around it, GB/s", run => run.Bandwidth / 1e9);
+        foreach (var error in A.Concat(B).SelectMany(run => run.Report.Levels).SelectMany(level => level.Errors).Distinct())
+        {
+            text.AppendLine($"failed: {error}");
+        }
+
+        return text.ToString();
+
+        void Row(string level, string figure, Func<ComparedRun, double?> value)
+        {
+            var (a, b) = (Values(A, value), Values(B, value));
+            if (a.Count > 0 || b.Count > 0)
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"| {level} | {figure} | {Print(a)} | {Print(b)} | {(a.Count > 0 && b.Count > 0 && Median(b) != 0 ? (Median(a) / Median(b)).ToString("0.00", CultureInfo.InvariantCulture) : "-")} |");
+            }
+        }
+    }
+
+    private static List<double> Values(IReadOnlyList<ComparedRun> runs, Func<ComparedRun, double?> value) => [.. runs.Select(value).OfType<double>().Order()];
+
+    private static double Median(List<double> sorted) => (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+
+    private static string Print(List<double> sorted) => sorted.Count == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Median(sorted):0.0} ({sorted[0]:0.0} to {sorted[^1]:0.0})");
+}
