@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using LlavaCluster.Model.Kernels;
-using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Attention;
 
 namespace LlavaCluster.Benchmarks;
 
@@ -9,8 +9,10 @@ public unsafe class AttentionBenchmarks
 {
     private const int HeadDim = 128, Queries = 4, BlockSize = AttentionKernel<Float32Element, float>.BlockSize, Stride = HeadDim * BlockSize;
 
-    private readonly AttentionKernel<Float32Element, float> _kernel = new(HeadDim, Stride);
-    private readonly AttentionKernel<BFloat16Element, ushort> _halfKernel = new(HeadDim, Stride);
+    private const int MostContext = 4096;
+
+    private readonly AttentionKernel<Float32Element, float> _kernel = new(HeadDim, Stride, MostContext);
+    private readonly AttentionKernel<BFloat16Element, ushort> _halfKernel = new(HeadDim, Stride, MostContext);
     private readonly NativeBuffer<float> _queries = new(Queries * HeadDim), _output = new(Queries * HeadDim);
     private NativeBuffer<float> _scratch = null!, _keys = null!, _values = null!;
     private NativeBuffer<ushort> _halfKeys = null!, _halfValues = null!;
@@ -18,7 +20,7 @@ public unsafe class AttentionBenchmarks
     private nint[] _addresses = null!;
     private int[] _contexts = null!;
 
-    [Params(64, 640, 4096)]
+    [Params(64, 640, MostContext)]
     public int Context { get; set; }
 
     [GlobalSetup]
@@ -28,7 +30,7 @@ public unsafe class AttentionBenchmarks
         var random = new Random(1);
         (_keys, _values) = (new((long)blocks * Stride), new((long)blocks * Stride));
         (_halfKeys, _halfValues) = (new(_keys.Count), new(_keys.Count));
-        _scratch = new(AttentionKernel<Float32Element, float>.ScratchFloats(Context));
+        _scratch = new(AttentionKernel<Float32Element, float>.ScratchFloats(HeadDim, MostContext));
         foreach (var buffer in new[] { _queries, _keys, _values })
         {
             for (var i = 0L; i < buffer.Count; i++)

@@ -23,8 +23,14 @@ internal unsafe interface IElement<T>
     /// <summary>Two dimensions of 16 tokens, as <see cref="Interleaved"/> puts them side by side.</summary>
     static abstract void LoadPairs(T* from, out Vector512<float> even, out Vector512<float> odd);
 
-    /// <summary>Where a dimension of one of 16 tokens lies.</summary>
+    /// <summary>Where a dimension of one of 16 tokens lies, so that <see cref="LoadPairs"/> finds it.</summary>
     static abstract int Interleaved(int dimension, int token);
+
+    /// <summary>16 dimensions, from the given one on, of an even token and of the next.</summary>
+    static abstract void LoadTokens(T* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd);
+
+    /// <summary>Where a dimension of one of 16 tokens lies, so that <see cref="LoadTokens"/> finds it.</summary>
+    static abstract int Paired(int dimension, int token, int dimensions);
 
     /// <summary>Rounded to the nearest, ties to even.</summary>
     static abstract T Round(float value);
@@ -64,6 +70,12 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
     }
 
     public static int Interleaved(int dimension, int token) => (((dimension / 2 * Tokens) + token) * 2) + (dimension % 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadTokens(ushort* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd) =>
+        LoadPairs(block + Paired(dimension, token, dimensions), out even, out odd);
+
+    public static int Paired(int dimension, int token, int dimensions) => (((token / 2 * dimensions) + dimension) * 2) + (token % 2);
 
     public static ushort Round(float value)
     {
@@ -105,6 +117,15 @@ internal readonly unsafe struct Float32Element : IElement<float>
     }
 
     public static int Interleaved(int dimension, int token) => (dimension * Tokens) + token;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadTokens(float* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd)
+    {
+        even = Vector512.Load(block + Paired(dimension, token, dimensions));
+        odd = Vector512.Load(block + Paired(dimension, token + 1, dimensions));
+    }
+
+    public static int Paired(int dimension, int token, int dimensions) => (token * dimensions) + dimension;
 
     public static float Round(float value) => value;
 }

@@ -8,7 +8,7 @@ namespace LlavaCluster.Gateway.Tests.Browser;
 /// </summary>
 internal static class NodeTools
 {
-    private const string Packages = "openai@7.57.0 playwright-core@1.65.1";
+    private const string Packages = "openai@7.57.0 playwright-core@1.58.2";
 
     private static readonly SemaphoreSlim Installing = new(1);
 

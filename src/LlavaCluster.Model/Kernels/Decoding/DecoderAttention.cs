@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Attention;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 
@@ -35,12 +36,12 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
         (_text, _cache, _team, _buffers) = (text, cache, team, buffers);
         (_shared, _queryWidth, _keyWidth) = (text.Heads / text.KvHeads, text.Heads * text.HeadDim, text.KvHeads * text.HeadDim);
         _angles = new RotaryAngles(text);
-        _kernel = new AttentionKernel<TElement, T>(text.HeadDim, (nint)_keyWidth * AttentionKernel<TElement, T>.BlockSize);
+        _kernel = new AttentionKernel<TElement, T>(text.HeadDim, (nint)_keyWidth * AttentionKernel<TElement, T>.BlockSize, text.MaxPositions);
         (_rotate, _attend) = (RotateRows, Attend);
     }
 
     /// <summary>Floats of scratch that a thread needs.</summary>
-    public static long ScratchFloats(TextConfig text) => AttentionKernel<TElement, T>.ScratchFloats(text.MaxPositions) + (Together * text.HeadDim);
+    public static long ScratchFloats(TextConfig text) => AttentionKernel<TElement, T>.ScratchFloats(text.HeadDim, text.MaxPositions) + (Together * text.HeadDim);
 
     /// <summary>Splits a batch's attention into tasks, for every layer.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A sequence is longer than the model's positions.</exception>
@@ -71,7 +72,11 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
         _team.Run(_tasks.Count, _attend);
     }
 
-    public void Dispose() => _angles.Dispose();
+    public void Dispose()
+    {
+        _kernel.Dispose();
+        _angles.Dispose();
+    }
 
     private void RotateRows(int chunk, int thread)
     {
@@ -83,10 +88,11 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
         {
             RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
             var key = _buffers.Keys + ((nint)row * _keyWidth);
+            var isLast = row + 1 == _batch.Tokens || slots[row + 1] != slots[row] + 1;
             RotateHeads(key, _text.KvHeads, positions[row]);
             for (var head = 0; head < _text.KvHeads; head++)
             {
-                _kernel.Write(key + (head * _text.HeadDim), _buffers.Values + ((nint)row * _keyWidth) + (head * _text.HeadDim), keys + HeadAt(head), values + HeadAt(head), slots[row]);
+                _kernel.Write(key + (head * _text.HeadDim), _buffers.Values + ((nint)row * _keyWidth) + (head * _text.HeadDim), keys + HeadAt(head), values + HeadAt(head), slots[row], isLast);
             }
         }
     }
@@ -110,9 +116,9 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
         var scratch = attended + (Together * _text.HeadDim);
         Span<nint> queries = stackalloc nint[Together];
         Span<int> contexts = stackalloc int[Together];
-        for (var first = 0; first < task.Rows * _shared; first += Together)
+        for (int first = 0, count, all = task.Rows * _shared; first < all; first += count)
         {
-            var count = Math.Min(Together, (task.Rows * _shared) - first);
+            count = Math.Min((all + Parts(all) - 1) / Parts(all), all - first);
             for (var i = 0; i < count; i++)
             {
                 var row = task.FirstRow + ((first + i) / _shared);
@@ -128,6 +134,8 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
             }
         }
     }
+
+    private static int Parts(int queries) => (queries + Together - 1) / Together;
 
     // The first dimension, among all heads', of a task's query.
     private int HeadOf(AttentionTask task, int query) => ((task.KeyHead * _shared) + (query % _shared)) * _text.HeadDim;

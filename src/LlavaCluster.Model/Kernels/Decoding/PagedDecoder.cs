@@ -1,4 +1,5 @@
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Attention;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using TorchSharp;

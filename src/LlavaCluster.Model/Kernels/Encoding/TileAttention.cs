@@ -1,5 +1,5 @@
 using LlavaCluster.Model.Config;
-using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Attention;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 
@@ -10,8 +10,8 @@ internal sealed unsafe class TileAttention<TElement, T> : IDisposable
     where TElement : struct, IElement<T>
     where T : unmanaged
 {
-    private const int RowsPerTask = 32;
     private const int Together = AttentionKernel<TElement, T>.MostQueries;
+    private const int RowsPerTask = 6 * Together;
     private const int BlockSize = AttentionKernel<TElement, T>.BlockSize;
 
     private readonly int _rows, _hidden, _heads, _headDim;
@@ -28,7 +28,7 @@ internal sealed unsafe class TileAttention<TElement, T> : IDisposable
     {
         (_rows, _hidden, _heads, _headDim, _buffers, _team) = (rows, vision.Hidden, vision.Heads, vision.Hidden / vision.Heads, buffers, team);
         var blocks = (rows + BlockSize - 1) / BlockSize;
-        _kernel = new AttentionKernel<TElement, T>(_headDim, (nint)_hidden * BlockSize);
+        _kernel = new AttentionKernel<TElement, T>(_headDim, (nint)_hidden * BlockSize, rows);
         (_keys, _values) = (new((long)blocks * BlockSize * _hidden), new((long)blocks * BlockSize * _hidden));
         _blocks = [.. Enumerable.Range(0, blocks).Select(block => (long)block)];
         _contexts = [.. Enumerable.Repeat(rows, Together)];
@@ -36,7 +36,7 @@ internal sealed unsafe class TileAttention<TElement, T> : IDisposable
     }
 
     /// <summary>Floats of scratch that a thread needs.</summary>
-    public static long ScratchFloats(VisionConfig vision, int rows) => AttentionKernel<TElement, T>.ScratchFloats(rows) + (Together * vision.Hidden / vision.Heads);
+    public static long ScratchFloats(VisionConfig vision, int rows) => AttentionKernel<TElement, T>.ScratchFloats(vision.Hidden / vision.Heads, rows) + (Together * vision.Hidden / vision.Heads);
 
     /// <param name="output">The kernel that multiplies what was attended.</param>
     public void Run(IProductKernel output)
@@ -48,6 +48,7 @@ internal sealed unsafe class TileAttention<TElement, T> : IDisposable
 
     public void Dispose()
     {
+        _kernel.Dispose();
         _keys.Dispose();
         _values.Dispose();
     }
@@ -61,7 +62,7 @@ internal sealed unsafe class TileAttention<TElement, T> : IDisposable
             var at = (nint)row * _hidden;
             for (var head = 0; head < _heads; head++)
             {
-                _kernel.Write(_buffers.Keys + at + (head * _headDim), _buffers.Values + at + (head * _headDim), _keys.Pointer + HeadAt(head), _values.Pointer + HeadAt(head), row);
+                _kernel.Write(_buffers.Keys + at + (head * _headDim), _buffers.Values + at + (head * _headDim), _keys.Pointer + HeadAt(head), _values.Pointer + HeadAt(head), row, isLast: row + 1 == _rows);
             }
         }
     }

@@ -70,7 +70,7 @@ internal sealed class Assembler
         Immediate(value);
     }
 
-    /// <summary>register += value; <see cref="JumpUnlessZero"/> may follow.</summary>
+    /// <summary>register += value; <see cref="JumpUnlessZero"/> or <see cref="JumpIfZero"/> may follow.</summary>
     public void Add(Register register, int value)
     {
         Rex(0, register);
@@ -85,7 +85,55 @@ internal sealed class Assembler
         _code.AddRange([0x89, ModRegister((int)from, (int)to)]);
     }
 
-    /// <summary>Jumps to a place unless the register that <see cref="Add"/> just changed reached 0.</summary>
+    /// <summary>register = 8 bytes at the address.</summary>
+    public void Load(Register register, Address from)
+    {
+        _code.AddRange([(byte)(0x48 | (((int)register >> 3) << 2) | (((int)from.Index >> 3) << 1) | ((int)from.Base >> 3)), 0x8B, (byte)(0x84 | (Low(register) << 3)), (byte)((Low(from.Index) << 3) | Low(from.Base))]);
+        Immediate(from.Displacement);
+    }
+
+    /// <summary>register *= value.</summary>
+    public void Multiply(Register register, int value)
+    {
+        Rex(register, register);
+        _code.AddRange([0x69, ModRegister((int)register, (int)register)]);
+        Immediate(value);
+    }
+
+    /// <summary>to += from.</summary>
+    public void Add(Register to, Register from)
+    {
+        Rex(from, to);
+        _code.AddRange([0x01, ModRegister((int)from, (int)to)]);
+    }
+
+    /// <summary>Jumps to a place.</summary>
+    public void Jump(int target)
+    {
+        _code.Add(0xE9);
+        Immediate(target - (_code.Count + sizeof(int)));
+    }
+
+    /// <summary>Jumps, if the register that <see cref="Add(Register, int)"/> just changed reached 0, to where <see cref="Land"/> is called with the result.</summary>
+    public int JumpIfZero()
+    {
+        _code.AddRange([0x0F, 0x84]);
+        Immediate(0);
+        return _code.Count;
+    }
+
+    /// <summary>Lets a jump end here.</summary>
+    public void Land(int jump)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, _code.Count - jump);
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            _code[jump - bytes.Length + i] = bytes[i];
+        }
+    }
+
+    /// <summary>Jumps to a place unless the register that <see cref="Add(Register, int)"/> just changed reached 0.</summary>
     public void JumpUnlessZero(int target)
     {
         _code.AddRange([0x0F, 0x85]);

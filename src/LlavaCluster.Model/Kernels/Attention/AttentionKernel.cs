@@ -1,0 +1,158 @@
+using System.ComponentModel;
+using System.Runtime.Intrinsics;
+using LlavaCluster.Model.Kernels.Machine;
+
+namespace LlavaCluster.Model.Kernels.Attention;
+
+/// <summary>
+/// Attention of query heads that share a key head, over a sequence's blocks: scores, softmax, weighted sum, each over the context in order. Sums are float32. A block of
+/// keys lies with its tokens side by side, so that a vector holds the scores of 16 tokens and nothing is added up across lanes; queries share what is
+/// loaded. A query's result is the same, bit for bit, alone or with others, and whatever follows it in the sequence.
+///
+/// <code>
+/// keys of a block and head:     [headDim / 2][16 tokens][2] in bfloat16, [headDim][16 tokens] in float32
+/// values of a block and head:   [8 pairs of tokens][headDim][2] in bfloat16, [16 tokens][headDim] in float32
+/// </code>
+///
+/// In bfloat16 with the instructions for it, queries and weights are rounded to bfloat16 too.
+/// </summary>
+internal sealed unsafe class AttentionKernel<TElement, T> : IDisposable
+    where TElement : struct, IElement<T>
+    where T : unmanaged
+{
+    /// <summary>Tokens of a block.</summary>
+    public const int BlockSize = 16;
+
+    /// <summary>Queries that one call takes at most.</summary>
+    public const int MostQueries = 6;
+
+    private const int Lanes = 16;
+    private readonly int _headDim;
+    private readonly nint _blockStride;
+    private readonly int _stride; // floats from one query's scores to the next
+    private readonly float _scale;
+    private readonly PortableAttention<TElement, T> _portable;
+    private readonly DotAttention? _dots;
+
+    /// <param name="headDim">A multiple of <see cref="Products.ProductKernel.InputMultiple"/>.</param>
+    /// <param name="blockStride">Elements from a block to the next.</param>
+    /// <param name="mostContext">Tokens that a query sees at most.</param>
+    /// <param name="machine">Whether machine code is used where this processor has it.</param>
+    public AttentionKernel(int headDim, nint blockStride, int mostContext, bool machine = true)
+    {
+        (_headDim, _blockStride, _stride, _scale) = (headDim, blockStride, DotAttention.Padded(mostContext), 1 / MathF.Sqrt(headDim));
+        _portable = new PortableAttention<TElement, T>(headDim, blockStride, _stride);
+        try
+        {
+            _dots = machine && HasMachine ? new DotAttention(headDim, blockStride, _stride) : null;
+        }
+        catch (Win32Exception)
+        {
+            // A hardened system maps no executable memory; the portable kernels need none.
+        }
+    }
+
+    /// <summary>Whether this processor has machine code for this type.</summary>
+    public static bool HasMachine => typeof(T) == typeof(ushort) && Processor.HasBFloat16;
+
+    /// <summary>Floats of scratch for contexts of at most so many tokens: scores; in bfloat16 weights and queries too.</summary>
+    public static long ScratchFloats(int headDim, int mostContext) => MostQueries * ((2L * DotAttention.Padded(mostContext)) + headDim);
+
+    /// <param name="queries">Where 1 to 6 query heads lie, rotated, [headDim] each.</param>
+    /// <param name="contexts">Tokens that each of them sees; the longest is last.</param>
+    /// <param name="keys">The layer's cache at this key head, block 0; likewise <paramref name="values"/>.</param>
+    /// <param name="blocks">The sequence's blocks, as many as the longest context needs.</param>
+    /// <param name="scratch">Of this thread.</param>
+    /// <param name="output">[queries, headDim].</param>
+    public void Attend(ReadOnlySpan<nint> queries, ReadOnlySpan<int> contexts, T* keys, T* values, ReadOnlySpan<long> blocks, float* scratch, float* output)
+    {
+        if (_dots is null)
+        {
+            _portable.Score(queries, keys, blocks[..Blocks(contexts[^1])], scratch);
+            Softmax(contexts, scratch);
+            _portable.Mix(queries.Length, scratch, contexts[^1], values, blocks, output);
+            return;
+        }
+
+        var weights = (ushort*)(scratch + ((nint)MostQueries * _stride));
+        var rows = weights + ((nint)MostQueries * _stride);
+        for (var i = 0; i < queries.Length; i++)
+        {
+            RowKernels.Store<BFloat16Element, ushort>((float*)queries[i], rows + (i * _headDim), _headDim);
+        }
+
+        _dots.Score(queries.Length, rows, (ushort*)keys, blocks[..Blocks(contexts[^1])], scratch);
+        Softmax(contexts, scratch);
+        for (var i = 0; i < queries.Length; i++)
+        {
+            RowKernels.Store<BFloat16Element, ushort>(scratch + ((nint)i * _stride), weights + ((nint)i * _stride), DotAttention.Padded(contexts[^1]));
+        }
+
+        _dots.Mix(queries.Length, weights, contexts[^1], (ushort*)values, blocks, output);
+    }
+
+    /// <summary>Puts one token's key and value of one head where <see cref="Attend"/> looks for them.</summary>
+    /// <param name="slot">Block id * <see cref="BlockSize"/> + the token's place in the block.</param>
+    /// <param name="isLast">Whether no token comes right behind it now: what lies there gets a weight of 0, and must be a number.</param>
+    public void Write(float* key, float* value, T* keys, T* values, long slot, bool isLast)
+    {
+        var (block, token) = ((nint)(slot / BlockSize) * _blockStride, (int)(slot % BlockSize));
+        for (var i = 0; i < _headDim; i++)
+        {
+            keys[block + TElement.Interleaved(i, token)] = TElement.Round(key[i]);
+            values[block + TElement.Paired(i, token, _headDim)] = TElement.Round(value[i]);
+        }
+
+        for (var i = 0; i < _headDim && isLast && token % 2 == 0; i++)
+        {
+            values[block + TElement.Paired(i, token + 1, _headDim)] = default;
+        }
+    }
+
+    public void Dispose() => _dots?.Dispose();
+
+    private static int Blocks(int context) => (context + BlockSize - 1) / BlockSize;
+
+    private void Softmax(ReadOnlySpan<int> contexts, float* scores)
+    {
+        for (var i = 0; i < contexts.Length; i++)
+        {
+            Softmax(scores + ((nint)i * _stride), contexts[i], DotAttention.Padded(contexts[^1]));
+        }
+    }
+
+    // Weights from scores that are not scaled yet. What lies behind the context may be anything, and gets the weight 0.
+    private void Softmax(float* scores, int context, int padded)
+    {
+        new Span<float>(scores + context, padded - context).Fill(float.NegativeInfinity);
+        var end = DotAttention.Padded(context);
+        var highest = Vector512.Load(scores);
+        for (var i = Lanes; i < end; i += Lanes)
+        {
+            highest = Vector512.Max(highest, Vector512.Load(scores + i));
+        }
+
+        var most = highest[0];
+        for (var lane = 1; lane < Lanes; lane++)
+        {
+            most = MathF.Max(most, highest[lane]);
+        }
+
+        highest = Vector512.Create(most);
+        var totals = Vector512<float>.Zero;
+        for (var i = 0; i < end; i += Lanes)
+        {
+            var weight = Vector512.Exp((Vector512.Load(scores + i) - highest) * Vector512.Create(_scale));
+            totals += weight;
+            weight.Store(scores + i);
+        }
+
+        var share = Vector512.Create(1 / Vector512.Sum(totals));
+        for (var i = 0; i < end; i += Lanes)
+        {
+            (Vector512.Load(scores + i) * share).Store(scores + i);
+        }
+
+        new Span<float>(scores + end, padded - end).Clear();
+    }
+}
