@@ -64,7 +64,7 @@ public static class ClusterHostingExtensions
         services.AddHealthChecks().AddCheck<SiloHealthCheck>("silo", tags: [ReadyTag]);
         HostedGrainsExtensions.KeepHostedGrains(services);
         services.AddSiloLoop<MembershipLog>();
-        builder.UseOrleans(silo => ConfigureSilo(silo, options, name, port));
+        builder.UseOrleans(silo => ConfigureSilo(silo, options, name, port, Telemetry.IsExported(builder.Configuration)));
         return builder;
     }
 
@@ -92,7 +92,7 @@ public static class ClusterHostingExtensions
         return endpoints.MapPrometheusScrapingEndpoint();
     }
 
-    private static void ConfigureSilo(ISiloBuilder silo, ClusterOptions options, string name, int port)
+    private static void ConfigureSilo(ISiloBuilder silo, ClusterOptions options, string name, int port, bool traced)
     {
         silo.Configure<Orleans.Configuration.ClusterOptions>(cluster =>
         {
@@ -112,7 +112,11 @@ public static class ClusterHostingExtensions
         ConfigureDirectory(silo);
         silo.Services.AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
         silo.AddIncomingGrainCallFilter<TenantCallFilter>();
-        silo.AddActivityPropagation();
+        if (traced)
+        {
+            silo.AddActivityPropagation();
+        }
+
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, DrainHook>();
         if (options.Certificates is { } certificates)
         {

@@ -20,20 +20,19 @@ internal unsafe interface IElement<T>
     /// <summary>16 elements.</summary>
     static abstract Vector512<float> Load(T* from);
 
-    /// <summary>Two dimensions of 16 tokens, as <see cref="Interleaved"/> puts them side by side.</summary>
+    /// <summary>Two dimensions of 16 tokens, as <see cref="StoreKey"/> puts them side by side.</summary>
     static abstract void LoadPairs(T* from, out Vector512<float> even, out Vector512<float> odd);
-
-    /// <summary>Where a dimension of one of 16 tokens lies, so that <see cref="LoadPairs"/> finds it.</summary>
-    static abstract int Interleaved(int dimension, int token);
 
     /// <summary>16 dimensions, from the given one on, of an even token and of the next.</summary>
     static abstract void LoadTokens(T* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd);
 
-    /// <summary>Where a dimension of one of 16 tokens lies, so that <see cref="LoadTokens"/> finds it.</summary>
-    static abstract int Paired(int dimension, int token, int dimensions);
 
-    /// <summary>Rounded to the nearest, ties to even.</summary>
-    static abstract T Round(float value);
+    /// <summary>Puts a token's key where <see cref="LoadPairs"/> finds it; nothing else is touched, so that other threads may write other tokens.</summary>
+    static abstract void StoreKey(float* key, T* block, int token, int dimensions);
+
+    /// <summary>Puts a token's value where <see cref="LoadTokens"/> finds it, as <see cref="StoreKey"/> does.</summary>
+    /// <param name="alone">For an even token: the next one becomes 0.</param>
+    static abstract void StoreValue(float* value, T* block, int token, int dimensions, bool alone);
 }
 
 /// <summary>The upper half of a float32.</summary>
@@ -69,18 +68,41 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
         odd = (pairs & Vector512.Create(0xFFFF0000)).AsSingle();
     }
 
-    public static int Interleaved(int dimension, int token) => (((dimension / 2 * Tokens) + token) * 2) + (dimension % 2);
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadTokens(ushort* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd) =>
         LoadPairs(block + Paired(dimension, token, dimensions), out even, out odd);
 
-    public static int Paired(int dimension, int token, int dimensions) => (((token / 2 * dimensions) + dimension) * 2) + (token % 2);
+    private static int Paired(int dimension, int token, int dimensions) => (((token / 2 * dimensions) + dimension) * 2) + (token % 2);
 
-    public static ushort Round(float value)
+    public static void StoreKey(float* key, ushort* block, int token, int dimensions)
     {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        return (ushort)((bits + HalfStep + ((bits >> Bits) & 1)) >> Bits);
+        var pairs = stackalloc uint[dimensions / 2];
+        RowKernels.Store<BFloat16Element, ushort>(key, (ushort*)pairs, dimensions);
+        for (var pair = 0; pair < dimensions / 2; pair++)
+        {
+            ((uint*)block)[(pair * Tokens) + token] = pairs[pair];
+        }
+    }
+
+    public static void StoreValue(float* value, ushort* block, int token, int dimensions, bool alone)
+    {
+        var halves = stackalloc ushort[dimensions];
+        RowKernels.Store<BFloat16Element, ushort>(value, halves, dimensions);
+        var target = block + Paired(0, token, dimensions);
+        if (alone && token % 2 == 0)
+        {
+            for (var i = 0; i < dimensions; i++)
+            {
+                ((uint*)target)[i] = halves[i];
+            }
+
+            return;
+        }
+
+        for (var i = 0; i < dimensions; i++)
+        {
+            target[2 * i] = halves[i];
+        }
     }
 
     private static Vector<uint> Rounded(Vector<float> value)
@@ -116,8 +138,6 @@ internal readonly unsafe struct Float32Element : IElement<float>
         odd = Vector512.Load(from + Tokens);
     }
 
-    public static int Interleaved(int dimension, int token) => (dimension * Tokens) + token;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadTokens(float* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd)
     {
@@ -125,7 +145,23 @@ internal readonly unsafe struct Float32Element : IElement<float>
         odd = Vector512.Load(block + Paired(dimension, token + 1, dimensions));
     }
 
-    public static int Paired(int dimension, int token, int dimensions) => (token * dimensions) + dimension;
+    private static int Paired(int dimension, int token, int dimensions) => (token * dimensions) + dimension;
 
-    public static float Round(float value) => value;
+    public static void StoreKey(float* key, float* block, int token, int dimensions)
+    {
+        for (var i = 0; i < dimensions; i++)
+        {
+            block[(i * Tokens) + token] = key[i];
+        }
+    }
+
+    public static void StoreValue(float* value, float* block, int token, int dimensions, bool alone)
+    {
+        var target = block + Paired(0, token, dimensions);
+        new ReadOnlySpan<float>(value, dimensions).CopyTo(new Span<float>(target, dimensions));
+        if (alone && token % 2 == 0)
+        {
+            new Span<float>(target + dimensions, dimensions).Clear();
+        }
+    }
 }

@@ -97,16 +97,8 @@ internal sealed unsafe class AttentionKernel<TElement, T> : IDisposable
     public void Write(float* key, float* value, T* keys, T* values, long slot, bool isLast)
     {
         var (block, token) = ((nint)(slot / BlockSize) * _blockStride, (int)(slot % BlockSize));
-        for (var i = 0; i < _headDim; i++)
-        {
-            keys[block + TElement.Interleaved(i, token)] = TElement.Round(key[i]);
-            values[block + TElement.Paired(i, token, _headDim)] = TElement.Round(value[i]);
-        }
-
-        for (var i = 0; i < _headDim && isLast && token % 2 == 0; i++)
-        {
-            values[block + TElement.Paired(i, token + 1, _headDim)] = default;
-        }
+        TElement.StoreKey(key, keys + block, token, _headDim);
+        TElement.StoreValue(value, values + block, token, _headDim, isLast);
     }
 
     public void Dispose() => _dots?.Dispose();

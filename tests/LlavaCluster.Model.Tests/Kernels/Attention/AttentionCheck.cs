@@ -138,8 +138,8 @@ internal static unsafe class AttentionCheck<TElement, T>
 
         private static double Rounded(float value)
         {
-            var held = TElement.Round(value);
-            return typeof(T) == typeof(float) ? value : BitConverter.UInt32BitsToSingle((uint)*(ushort*)&held << 16);
+            var bits = BitConverter.SingleToUInt32Bits(value);
+            return typeof(T) == typeof(float) ? value : BitConverter.UInt32BitsToSingle((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000);
         }
     }
 }
