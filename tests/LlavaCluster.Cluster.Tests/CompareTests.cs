@@ -37,6 +37,17 @@ public sealed class CompareTests : IDisposable
         Assert.Contains("ended with 3 before http://127.0.0.1:8091/v1/models answered: no such model", errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task AnAddressThatAnotherServerAnswers_IsRefused()
+    {
+        await using var other = await Node.ServeAsync(Path.Combine(_folder, "other"), "all", [], Stop);
+        var address = other.Address.AbsoluteUri;
+        var (code, _, errors) = await Command.RunAsync("", Stop, "bench", "compare", "--a", "true", "--a-url", address, "--b", "true", "--rounds", "1");
+
+        Assert.Equal(1, code);
+        Assert.Contains($"{address} is answered before \"true\" has been started: another server listens there.", errors, StringComparison.Ordinal);
+    }
+
     private string Serve(string name, int port) => $"dotnet {Program} serve --data {Path.Combine(_folder, name)} --port {port} --threads 1 --kv-mb 16";
 
     private static async Task<int> ListeningAsync(int port)

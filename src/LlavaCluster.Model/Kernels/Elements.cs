@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace LlavaCluster.Model.Kernels;
 
@@ -17,15 +16,11 @@ internal unsafe interface IElement<T>
     /// <summary>2 * Vector&lt;float&gt;.Count elements, rounded to the nearest, ties to even.</summary>
     static abstract void Store(T* to, Vector<float> low, Vector<float> high);
 
-    /// <summary>16 elements.</summary>
-    static abstract Vector512<float> Load(T* from);
-
     /// <summary>Two dimensions of 16 tokens, as <see cref="StoreKey"/> puts them side by side.</summary>
     static abstract void LoadPairs(T* from, out Vector512<float> even, out Vector512<float> odd);
 
     /// <summary>16 dimensions, from the given one on, of an even token and of the next.</summary>
     static abstract void LoadTokens(T* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd);
-
 
     /// <summary>Puts a token's key where <see cref="LoadPairs"/> finds it; nothing else is touched, so that other threads may write other tokens.</summary>
     static abstract void StoreKey(float* key, T* block, int token, int dimensions);
@@ -50,14 +45,6 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
     }
 
     public static void Store(ushort* to, Vector<float> low, Vector<float> high) => Vector.Narrow(Rounded(low), Rounded(high)).Store(to);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(ushort* from)
-    {
-        var sixteen = Vector256.Load(from);
-        var words = Avx512F.IsSupported ? Avx512F.ConvertToVector512UInt32(sixteen) : Vector512.Create(Vector256.WidenLower(sixteen), Vector256.WidenUpper(sixteen));
-        return (words << Bits).AsSingle();
-    }
 
     // A pair is one word: the even dimension its lower half.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -128,8 +115,6 @@ internal readonly unsafe struct Float32Element : IElement<float>
         low.Store(to);
         high.Store(to + Vector<float>.Count);
     }
-
-    public static Vector512<float> Load(float* from) => Vector512.Load(from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadPairs(float* from, out Vector512<float> even, out Vector512<float> odd)

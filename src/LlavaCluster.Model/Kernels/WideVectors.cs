@@ -1,4 +1,3 @@
-using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
 

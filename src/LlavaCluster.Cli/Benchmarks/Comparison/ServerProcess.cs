@@ -41,9 +41,14 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <param name="command">For /bin/sh.</param>
     /// <param name="http">Its base address is the server's root.</param>
-    /// <exception cref="InvalidDataException">The server ended, or was not ready in time; the message has its last lines.</exception>
+    /// <exception cref="InvalidDataException">The server ended, or was not ready in time, and the message has its last lines; or another one answers there, which would be measured in its place.</exception>
     public static async Task<ServerProcess> StartAsync(string command, HttpClient http, TimeSpan within, TimeProvider time, CancellationToken cancellationToken)
     {
+        if (await IsReadyAsync(http, cancellationToken))
+        {
+            throw new InvalidDataException($"{http.BaseAddress} is answered before \"{command}\" has been started: another server listens there.");
+        }
+
         var began = time.GetTimestamp();
         var server = new ServerProcess(command);
         try
@@ -91,12 +96,14 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private static async Task<bool> IsReadyAsync(HttpClient http, CancellationToken cancellationToken)
     {
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        late.CancelAfter(Patience);
         try
         {
-            using var response = await http.GetAsync("v1/models", cancellationToken);
+            using var response = await http.GetAsync("v1/models", late.Token);
             return response.IsSuccessStatusCode;
         }
-        catch (HttpRequestException)
+        catch (Exception exception) when (exception is HttpRequestException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;
         }
