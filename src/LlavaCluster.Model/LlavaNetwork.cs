@@ -69,9 +69,6 @@ public sealed class LlavaNetwork : nn.Module
 
     internal TileEncoding BeginTiles(Tensor pixels) => new(_vision, _projector, pixels.to(Dtype));
 
-    /// <summary>The tower's hidden state 0 of normalised pixels [tiles, 3, S, S], [tiles, 1 + patches, vision hidden].</summary>
-    internal Tensor EmbedTiles(Tensor pixels) => _vision.Embed(pixels.to(Dtype));
-
     /// <summary>The tower's selected features before the projector, [tiles, tokensPerTile, vision hidden * layers].</summary>
     public Tensor VisionFeatures(Tensor pixels, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null) =>
         _vision.Forward(pixels.to(Dtype), adapters, probe);

@@ -31,10 +31,11 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public async Task AServerThatEnds_IsNamedWithWhatItSaid()
     {
-        var (code, _, errors) = await Command.RunAsync("", Stop, "bench", "compare", "--a", "sh -c 'echo no such model >&2; exit 3'", "--b", "true", "--rounds", "1");
+        var address = $"http://127.0.0.1:{Ports.Free()}";
+        var (code, _, errors) = await Command.RunAsync("", Stop, "bench", "compare", "--a", "sh -c 'echo no such model >&2; exit 3'", "--a-url", address, "--b", "true", "--rounds", "1");
 
         Assert.Equal(1, code);
-        Assert.Contains("ended with 3 before http://127.0.0.1:8091/v1/models answered: no such model", errors, StringComparison.Ordinal);
+        Assert.Contains($"ended with 3 before {address}/v1/models answered: no such model", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -47,7 +47,7 @@ internal sealed partial class EngineCore
         _requests = new LiveRequests(options, Blocks, Features, Scheduler, Pixels, time, instruments, logger);
         _executor = new StepExecutor(runner, Pixels, model.VocabularySize);
         _publisher = new TokenPublisher(model, instruments, time);
-        _settlement = new StepSettlement(_executor, Scheduler, Features, Pixels, _requests, _publisher);
+        _settlement = new StepSettlement(_executor, Scheduler, Features, Pixels, _requests, _publisher, logger);
         _loadFailed = _requests.OnLoadFailed;
     }
 

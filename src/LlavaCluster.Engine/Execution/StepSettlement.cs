@@ -1,11 +1,13 @@
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Engine.Scheduling;
+using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Engine.Execution;
 
 /// <summary>Makes tokens, failures and findable caches of what a step computed. One thread.</summary>
-internal sealed class StepSettlement(StepExecutor executor, Scheduler scheduler, ImageFeatureCache features, PixelPool pixels, LiveRequests requests, TokenPublisher publisher)
+internal sealed partial class StepSettlement(
+    StepExecutor executor, Scheduler scheduler, ImageFeatureCache features, PixelPool pixels, LiveRequests requests, TokenPublisher publisher, ILogger logger)
 {
     /// <summary>Nothing came out of the last step, and the device computes nothing else either.</summary>
     public bool DeviceIsLost { get; private set; }
@@ -21,7 +23,12 @@ internal sealed class StepSettlement(StepExecutor executor, Scheduler scheduler,
     {
         if (plan.Part is { } part)
         {
-            var failed = executor.FailedSlots.ContainsKey(part.Image.Slot);
+            var failed = executor.FailedSlots.TryGetValue(part.Image.Slot, out var fault);
+            if (failed)
+            {
+                LogPartFailed(logger, fault!, part.Image.Tokens);
+            }
+
             scheduler.CommitPart(part, failed);
             if (part.IsLast && !failed)
             {
@@ -165,4 +172,7 @@ internal sealed class StepSettlement(StepExecutor executor, Scheduler scheduler,
             }
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "A picture of {Tokens} tokens could not be encoded in parts; it is tried again as a whole.")]
+    private static partial void LogPartFailed(ILogger logger, Exception fault, int tokens);
 }

@@ -29,10 +29,10 @@ internal sealed partial class Scheduler
         }
     }
 
-    /// <summary>Goes on with what was begun. It gets a stage in every step that computes anything beside answers, so that prompts cannot starve it.</summary>
+    /// <summary>Goes on with what was begun in an earlier step. It gets a stage in every step that computes anything beside answers, so that prompts cannot starve it.</summary>
     private void GoOnEncoding()
     {
-        if (_part is not { } image)
+        if (_part is not { } image || _plan.Part is not null)
         {
             return;
         }

@@ -94,7 +94,7 @@ internal sealed partial class Scheduler(
         _tokensLeft = options.MaxTokensPerStep;
         _imageTokensLeft = options.MaxImageTokensPerStep;
         var madeRoom = _plan.Preempted.Count;
-        _besideLeft = _pace.Beside(CountAnswers() > 0);
+        _besideLeft = _pace.Beside(CountAnswers(), Math.Min(options.MaxRunningSequences, _running.Count + Waiting.Count));
         _mayCompute = _besideLeft > 0;
         PlanRunning();
         GoOnEncoding();

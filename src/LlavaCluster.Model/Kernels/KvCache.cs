@@ -1,11 +1,13 @@
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Machine;
+using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Kernels;
 
 /// <summary>
 /// Keys and values of every layer in blocks of equal size, allocated once: per layer [blocks, blockSize, kvHeads, headDim] twice, or whatever order inside a block its only
-/// user prefers. Slot s is token s % blockSize of block s / blockSize. Memory becomes resident as blocks are first written. Which sequence owns a block is none of its business. Owns its tensors; one thread.
+/// user prefers. Slot s is token s % blockSize of block s / blockSize. Memory becomes resident as blocks are first written, some of them at a time. Which sequence owns a block is none of its business. Owns its tensors; one thread.
 /// </summary>
 public sealed class KvCache : IDisposable
 {
@@ -22,8 +24,8 @@ public sealed class KvCache : IDisposable
         _values = new Tensor[text.Layers];
         for (var layer = 0; layer < text.Layers; layer++)
         {
-            _keys[layer] = empty(blocks, blockSize, text.KvHeads, text.HeadDim, dtype, device).DetachFromDisposeScope();
-            _values[layer] = empty(blocks, blockSize, text.KvHeads, text.HeadDim, dtype, device).DetachFromDisposeScope();
+            _keys[layer] = Allocate([blocks, blockSize, text.KvHeads, text.HeadDim], dtype, device);
+            _values[layer] = Allocate([blocks, blockSize, text.KvHeads, text.HeadDim], dtype, device);
         }
     }
 
@@ -47,9 +49,9 @@ public sealed class KvCache : IDisposable
         (Gather(_keys[layer], blocks, context), Gather(_values[layer], blocks, context));
 
     /// <summary>Where a layer's keys begin in a CPU's memory: a block's are blockSize * kvHeads * headDim elements further.</summary>
-    internal unsafe nint KeyAddress(int layer) => (nint)Weights.TensorMemory.Address(_keys[layer]);
+    internal unsafe nint KeyAddress(int layer) => (nint)TensorMemory.Address(_keys[layer]);
 
-    internal unsafe nint ValueAddress(int layer) => (nint)Weights.TensorMemory.Address(_values[layer]);
+    internal unsafe nint ValueAddress(int layer) => (nint)TensorMemory.Address(_values[layer]);
 
     public void Dispose()
     {
@@ -57,6 +59,17 @@ public sealed class KvCache : IDisposable
         {
             tensor.Dispose();
         }
+    }
+
+    private static unsafe Tensor Allocate(long[] shape, ScalarType dtype, Device device)
+    {
+        var tensor = empty(shape, dtype, device).DetachFromDisposeScope();
+        if (device.type == TorchSharp.DeviceType.CPU)
+        {
+            LargePages.Advise(TensorMemory.Address(tensor), tensor.numel() * tensor.ElementSize);
+        }
+
+        return tensor;
     }
 
     private static void Copy(Tensor cache, Tensor slots, Tensor rows)

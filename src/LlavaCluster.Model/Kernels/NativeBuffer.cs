@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlavaCluster.Model.Kernels.Machine;
 
 namespace LlavaCluster.Model.Kernels;
 
@@ -12,6 +13,7 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
     {
         Count = count;
         Pointer = (T*)NativeMemory.AlignedAlloc(checked((nuint)(count * sizeof(T))), Alignment);
+        LargePages.Advise(Pointer, count * sizeof(T));
     }
 
     public long Count { get; }

@@ -37,13 +37,10 @@ internal sealed class ClipVisionTower : nn.Module
         return state.Features();
     }
 
-    /// <summary>Hidden state 0.</summary>
-    public Tensor Embed(Tensor pixels) => _transformer.Embed(pixels);
-
     /// <summary>Tiles before the first block.</summary>
     public TowerState Begin(Tensor pixels, Action<int, Tensor>? probe)
     {
-        var state = new TowerState(_config.FeatureLayers.Count) { Hidden = Embed(pixels) };
+        var state = new TowerState(_config.FeatureLayers.Count) { Hidden = _transformer.Embed(pixels) };
         Note(state, probe);
         return state;
     }

@@ -79,6 +79,7 @@ internal sealed class EngineBench : IDisposable
         Assert.Equal(0, Core.Features.References);
         Assert.Equal(0, Core.Pixels.Count);
         Assert.InRange(Core.Features.UsedTokens, 0, Core.Features.BudgetTokens);
+        Assert.Equal(0, Runner.PartsOutOfOrder);
     }
 
     public static List<TokenUpdate> Read(LiveRequest request)

@@ -55,9 +55,15 @@ internal sealed class ServerProcess : IAsyncDisposable
         {
             while (!await IsReadyAsync(http, cancellationToken))
             {
-                if (server._process.HasExited || time.GetElapsedTime(began) > within)
+                if (server._process.HasExited)
                 {
-                    throw new InvalidDataException($"\"{command}\" {(server._process.HasExited ? $"ended with {server._process.ExitCode}" : $"was not ready after {within.TotalSeconds:0} s")} before {http.BaseAddress}v1/models answered: {server.LastLines()}");
+                    await server.ReadToEndAsync(cancellationToken);
+                    throw new InvalidDataException($"\"{command}\" ended with {server._process.ExitCode} before {http.BaseAddress}v1/models answered: {server.LastLines()}");
+                }
+
+                if (time.GetElapsedTime(began) > within)
+                {
+                    throw new InvalidDataException($"\"{command}\" was not ready after {within.TotalSeconds:0} s before {http.BaseAddress}v1/models answered: {server.LastLines()}");
                 }
 
                 await Task.Delay(Poll, time, cancellationToken);
@@ -106,6 +112,21 @@ internal sealed class ServerProcess : IAsyncDisposable
         catch (Exception exception) when (exception is HttpRequestException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;
+        }
+    }
+
+    /// <summary>What a process printed may arrive after its end; a child that keeps the pipe open must not keep us.</summary>
+    private async Task ReadToEndAsync(CancellationToken cancellationToken)
+    {
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        late.CancelAfter(Patience);
+        try
+        {
+            await _process.WaitForExitAsync(late.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The lines that came are told.
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed unsafe class DotAttention : IDisposable
     /// <param name="scores">[queries, stride]</param>
     public void Score(int queries, ushort* rows, ushort* keys, ReadOnlySpan<long> blocks, float* scores)
     {
-        var code = (delegate* unmanaged<ushort*, ushort*, ushort*, ushort*, ushort*, float*, void>)_scores[queries - 1].Address;
+        var code = (delegate* unmanaged[SuppressGCTransition]<ushort*, ushort*, ushort*, ushort*, ushort*, float*, void>)_scores[queries - 1].Address;
         for (var first = 0; first < blocks.Length; first += Together)
         {
             code(rows, Key(blocks, first), Key(blocks, first + 1), Key(blocks, first + 2), Key(blocks, first + 3), scores + (first * BlockSize));
@@ -70,7 +70,7 @@ internal sealed unsafe class DotAttention : IDisposable
         {
             for (var slice = 0; slice < _headDim; slice += wide)
             {
-                var code = (delegate* unmanaged<ushort*, ushort*, long*, nint, float*, void>)(slice + wide <= _headDim ? _wide : _narrow)[queries - 1].Address;
+                var code = (delegate* unmanaged[SuppressGCTransition]<ushort*, ushort*, long*, nint, float*, void>)(slice + wide <= _headDim ? _wide : _narrow)[queries - 1].Address;
                 code(weights, values + (2 * slice), table, (context + 1) / 2, output + slice);
             }
         }

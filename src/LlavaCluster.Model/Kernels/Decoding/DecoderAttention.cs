@@ -15,6 +15,7 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
     where T : unmanaged
 {
     private const int RowsPerTask = 8;
+    private const int RotatedRows = 64, RotatedHeadRows = 96; // of a chunk: at most, and what is worth claiming
     private const int Together = AttentionKernel<TElement, T>.MostQueries;
 
     private readonly TextConfig _text;
@@ -30,6 +31,7 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
     private PagedBatch _batch = null!;
     private IProductKernel _output = null!;
     private int _layer;
+    private int _headsPerChunk;
 
     public DecoderAttention(TextConfig text, KvCache cache, KernelTeam team, DecoderBuffers buffers)
     {
@@ -48,6 +50,7 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
     public void Plan(PagedBatch batch)
     {
         _batch = batch;
+        _headsPerChunk = Math.Clamp(RotatedHeadRows / Math.Clamp(batch.Tokens, 1, RotatedRows), 1, _text.KvHeads);
         _tasks.Clear();
         for (var span = 0; span < batch.Spans.Count; span++)
         {
@@ -68,7 +71,7 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
     public void Run(int layer, IProductKernel output)
     {
         (_layer, _output) = (layer, output);
-        _team.Run((_batch.Tokens + RowsPerTask - 1) / RowsPerTask, _rotate);
+        _team.Run(HeadGroups * ((_batch.Tokens + RotatedRows - 1) / RotatedRows), _rotate);
         _team.Run(_tasks.Count, _attend);
     }
 
@@ -78,21 +81,25 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
         _angles.Dispose();
     }
 
+    private int HeadGroups => (_text.KvHeads + _headsPerChunk - 1) / _headsPerChunk;
+
+    // Heads are what the threads share: a cache line holds many tokens of one head, and two threads that write rows of one block would take its lines from each other.
     private void RotateRows(int chunk, int thread)
     {
+        var (firstRow, firstHead) = (chunk / HeadGroups * RotatedRows, chunk % HeadGroups * _headsPerChunk);
         var slots = CollectionsMarshal.AsSpan(_batch.Slots);
         var positions = CollectionsMarshal.AsSpan(_batch.Positions);
-        var keys = (T*)_cache.KeyAddress(_layer);
-        var values = (T*)_cache.ValueAddress(_layer);
-        for (var row = chunk * RowsPerTask; row < Math.Min(_batch.Tokens, (chunk + 1) * RowsPerTask); row++)
+        for (var head = firstHead; head < Math.Min(_text.KvHeads, firstHead + _headsPerChunk); head++)
         {
-            RotateHeads(_buffers.Queries + ((nint)row * _queryWidth), _text.Heads, positions[row]);
-            var key = _buffers.Keys + ((nint)row * _keyWidth);
-            var isLast = row + 1 == _batch.Tokens || slots[row + 1] != slots[row] + 1;
-            RotateHeads(key, _text.KvHeads, positions[row]);
-            for (var head = 0; head < _text.KvHeads; head++)
+            var keys = (T*)_cache.KeyAddress(_layer) + HeadAt(head);
+            var values = (T*)_cache.ValueAddress(_layer) + HeadAt(head);
+            for (var row = firstRow; row < Math.Min(_batch.Tokens, firstRow + RotatedRows); row++)
             {
-                _kernel.Write(key + (head * _text.HeadDim), _buffers.Values + ((nint)row * _keyWidth) + (head * _text.HeadDim), keys + HeadAt(head), values + HeadAt(head), slots[row], isLast);
+                RotateHeads(_buffers.Queries + ((nint)row * _queryWidth) + (head * _shared * _text.HeadDim), _shared, positions[row]);
+                var at = ((nint)row * _keyWidth) + (head * _text.HeadDim);
+                RotateHeads(_buffers.Keys + at, 1, positions[row]);
+                var isLast = row + 1 == _batch.Tokens || slots[row + 1] != slots[row] + 1;
+                _kernel.Write(_buffers.Keys + at, _buffers.Values + at, keys, values, slots[row], isLast);
             }
         }
     }

@@ -8,7 +8,7 @@ namespace LlavaCluster.Model.Kernels.Encoding;
 
 /// <summary>
 /// Tower and projector with our own kernels, a tile at a time: one has rows enough to use what a processor computes, and all tiles then need the memory of one. Between the products
-/// numbers are float32. The patch embedding, a hundredth of the work, stays with libtorch.
+/// numbers are float32.
 ///
 /// A block is seven loops that the team shares: norm, queries with keys and values, keys and values to blocks, attention, output; norm with the first product of the MLP, the second.
 /// </summary>
@@ -18,11 +18,12 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
 {
     private const int RowsPerChunk = 8;
 
-    private readonly LlavaNetwork _network;
+    private readonly LlavaConfig _config;
     private readonly VisionConfig _vision;
     private readonly KernelTeam _team;
     private readonly EncoderWeights _weights;
     private readonly EncoderBuffers _buffers;
+    private readonly TilePatches<TElement, T> _patches;
     private readonly TileAttention<TElement, T> _attention;
     private readonly TileProjector<TElement, T> _projector;
     private readonly KernelWork _norm, _project, _output, _widen, _narrow;
@@ -35,12 +36,13 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
     /// <summary>As <see cref="TileEncoder.For"/>, which checks that the network fits.</summary>
     public CpuTileEncoder(LlavaNetwork network, KernelTeam team, WeightFormat format)
     {
-        (_network, _vision, _team) = (network, network.Config.Vision, team);
+        (_config, _vision, _team) = (network.Config, network.Config.Vision, team);
         _rows = 1 + (_vision.Grid * _vision.Grid);
         _weights = new EncoderWeights(network, format);
         var widened = _weights.Layers.Count == 0 ? 0 : (long)_rows * _weights.Layers[0].Widen.Matrix.Chunk(0).Count;
         var scratch = Math.Max(Math.Max(widened, _vision.Hidden), TileAttention<TElement, T>.ScratchFloats(_vision, _rows));
         _buffers = new EncoderBuffers(_rows, _vision, format, team.Threads, scratch);
+        _patches = new TilePatches<TElement, T>(_vision, _weights.Patches, team);
         _attention = new TileAttention<TElement, T>(_vision, _rows, _buffers, team);
         _projector = new TileProjector<TElement, T>(network.Config, _weights.Projector, team);
         (_norm, _project, _output, _widen, _narrow) = (NormRows, Project, Output, Widen, Narrow);
@@ -48,20 +50,21 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
 
     public int Stages => Math.Max(1, _weights.Layers.Count);
 
-    public ITileEncoding Begin(Tensor pixels)
-    {
-        using var scope = NewDisposeScope();
-        using var states = _network.EmbedTiles(pixels).contiguous();
-        return new CpuTileEncoding<TElement, T>(this, _projector, _network.Config, states);
-    }
+    public ITileEncoding Begin(Tensor pixels) => new CpuTileEncoding<TElement, T>(this, _projector, _config, pixels);
 
     public void Dispose()
     {
         _projector.Dispose();
         _attention.Dispose();
+        _patches.Dispose();
         _buffers.Dispose();
         _weights.Dispose();
     }
+
+    /// <summary>Hidden state 0 of a tile.</summary>
+    /// <param name="pixels">[3, S, S], normalised.</param>
+    /// <param name="hidden">[1 + patches, hidden]</param>
+    public void Embed(float* pixels, float* hidden) => _patches.Embed(pixels, hidden);
 
     /// <summary>One block over one tile, in place.</summary>
     /// <param name="hidden">[1 + patches, hidden]</param>

@@ -18,15 +18,16 @@ internal sealed unsafe class CpuTileEncoding<TElement, T> : ITileEncoding
     private readonly int _tiles;
     private int _blocks;
 
-    /// <param name="states">Hidden state 0, [tiles, 1 + patches, hidden].</param>
-    public CpuTileEncoding(CpuTileEncoder<TElement, T> encoder, TileProjector<TElement, T> projector, LlavaConfig config, Tensor states)
+    /// <param name="pixels">[tiles, 3, S, S], normalised, in float32.</param>
+    public CpuTileEncoding(CpuTileEncoder<TElement, T> encoder, TileProjector<TElement, T> projector, LlavaConfig config, Tensor pixels)
     {
-        (_encoder, _projector, _config, _tiles) = (encoder, projector, config, (int)states.shape[0]);
-        _hidden = new NativeBuffer<float>(states.numel());
+        (_encoder, _projector, _config, _tiles) = (encoder, projector, config, (int)pixels.shape[0]);
+        _hidden = new NativeBuffer<float>((long)_tiles * TileRows * Hidden);
         _features = new NativeBuffer<float>((long)_tiles * config.TokensPerTile * FeatureWidth);
-        for (var row = 0; row < _tiles * TileRows; row++)
+        using var lined = pixels.contiguous();
+        for (var tile = 0; tile < _tiles; tile++)
         {
-            RowKernels.Load<TElement, T>((T*)TensorMemory.Address(states) + ((nint)row * Hidden), _hidden.Pointer + ((nint)row * Hidden), Hidden);
+            encoder.Embed((float*)TensorMemory.Address(lined) + ((nint)tile * 3 * config.Vision.ImageSize * config.Vision.ImageSize), _hidden.Pointer + ((nint)tile * TileRows * Hidden));
         }
 
         Select();

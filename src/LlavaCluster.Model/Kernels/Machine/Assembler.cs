@@ -37,6 +37,21 @@ internal sealed class Assembler
     /// <summary>to = left * right for 16 floats (vmulps).</summary>
     public void Multiply(int to, int left, int right) => Evex(Map.Escape0F, Prefix.None, 0x59, to, left, right);
 
+    /// <summary>to = left + right for 16 floats (vaddps).</summary>
+    public void Add(int to, int left, int right) => Evex(Map.Escape0F, Prefix.None, 0x58, to, left, right);
+
+    /// <summary>In each quarter of four floats: left[0], right[0], left[1], right[1] (vunpcklps).</summary>
+    public void InterleaveLow(int to, int left, int right) => Evex(Map.Escape0F, Prefix.None, 0x14, to, left, right);
+
+    /// <summary>In each quarter of four floats: left[2], right[2], left[3], right[3] (vunpckhps).</summary>
+    public void InterleaveHigh(int to, int left, int right) => Evex(Map.Escape0F, Prefix.None, 0x15, to, left, right);
+
+    /// <summary>In each quarter of four floats: left[0], left[1], right[0], right[1] (vshufps).</summary>
+    public void JoinLow(int to, int left, int right) => Shuffle(to, left, right, 0x44);
+
+    /// <summary>In each quarter of four floats: left[2], left[3], right[2], right[3] (vshufps).</summary>
+    public void JoinHigh(int to, int left, int right) => Shuffle(to, left, right, 0xEE);
+
     /// <summary>to = left and right, bit by bit (vpandd).</summary>
     public void And(int to, int left, int right) => Evex(Map.Escape0F, Prefix.Size, 0xDB, to, left, right);
 
@@ -142,6 +157,12 @@ internal sealed class Assembler
 
     /// <summary>Clears the upper halves, which would slow down code that follows without AVX, and returns.</summary>
     public void Return() => _code.AddRange([0xC5, 0xF8, 0x77, 0xC3]);
+
+    private void Shuffle(int to, int left, int right, byte picks)
+    {
+        Evex(Map.Escape0F, Prefix.None, 0xC6, to, left, right);
+        _code.Add(picks);
+    }
 
     private void Evex(Map map, Prefix prefix, byte operation, int register, int first, Address memory)
     {

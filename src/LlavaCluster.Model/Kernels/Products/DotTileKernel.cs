@@ -6,14 +6,15 @@ namespace LlavaCluster.Model.Kernels.Products;
 
 /// <summary>
 /// AVX-512, with AVX512-BF16 where the elements are bfloat16. A tile of up to 6 rows of x and 4 rows of W is summed in 24 registers along the inputs, 64 bytes at a time;
-/// every loaded register is used 4 or 6 times, so a tile is bound by arithmetic and a single row by memory. The sums of 16 lanes are added up afterwards, for 16 outputs together.
+/// every loaded register is used 4 or 6 times, so a tile is bound by arithmetic and a single row by memory. The 16 lanes are added up last: four outputs become one register while they are
+/// at hand, four of those the sums of 16 outputs.
 ///
 /// <code>
 ///           W: 4 rows   inputs →
 ///   x:      n0 n1 n2 n3
 ///   m0      00 01 02 03        each cell a register of 16 partial sums
 ///   ..                         sums: [groups of four n][rows m][4 n][16 lanes]
-///   m5      20 21 22 23
+///   m5      20 21 22 23         of the last stretch: [groups of four n][rows m][16 lanes], as far apart
 /// </code>
 ///
 /// Rows longer than a stretch are taken in stretches, of which six of x and four of W fit the first-level cache; partial sums wait in memory between two stretches and are the same numbers
@@ -33,15 +34,15 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
 
     private const int StretchBytes = 4096;
 
-    private readonly MachineCode[] _fresh, _resumed; // [rows]
+    private readonly MachineCode[] _only, _first, _middle, _last; // [rows], for a stretch that is all of a row or has others behind or before it
 
     /// <exception cref="System.ComponentModel.Win32Exception">No executable memory is to be had.</exception>
     public DotTileKernel(int inputs)
     {
         Inputs = inputs;
-        (_fresh, _resumed) = (Tiles(false), Tiles(true));
+        (_only, _first, _middle, _last) = (Tiles(false, true), Tiles(false, false), Tiles(true, false), Tiles(true, true));
 
-        MachineCode[] Tiles(bool resumed) => [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, RowBytes, resumed)))];
+        MachineCode[] Tiles(bool resumed, bool ends) => [.. Enumerable.Range(1, MostRows).Select(rows => new MachineCode(Assemble(rows, RowBytes, resumed, ends)))];
     }
 
     public int Inputs { get; }
@@ -66,7 +67,7 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
                 for (var m = 0; m < height; m++)
                 {
                     var target = y + ((row + m) * stride) + output;
-                    var sum = LaneSums.Of(sums + (m * TileOutputs * Lanes), height * TileOutputs * Lanes);
+                    var sum = LaneSums.Of(sums + (m * Lanes), height * TileOutputs * Lanes);
                     (add ? sum + Vector512.Load(target) : sum).Store(target);
                 }
             }
@@ -77,7 +78,7 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
 
     public void Dispose()
     {
-        foreach (var tile in _fresh.Concat(_resumed))
+        foreach (var tile in (MachineCode[])[.. _only, .. _first, .. _middle, .. _last])
         {
             tile.Dispose();
         }
@@ -88,13 +89,15 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
         for (int from = 0, length; from < RowBytes; from += length)
         {
             length = Math.Min(StretchBytes, RowBytes - from);
-            var tile = (delegate* unmanaged<byte*, byte*, float*, nint, nint, void>)(from == 0 ? _fresh : _resumed)[rows - 1].Address;
+            var ends = from + length == RowBytes;
+            var tiles = from == 0 ? (ends ? _only : _first) : ends ? _last : _middle;
+            var tile = (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, nint, nint, void>)tiles[rows - 1].Address;
             tile(x + from + length, weights + from + length, sums, Groups, -length);
         }
     }
 
     // Arguments: rdi = the end of x's stretch, rsi = of W's, rdx = sums, rcx = groups of four outputs, r8 = - bytes of the stretch. r10 runs from r8 to 0 along the inputs.
-    private static byte[] Assemble(int rows, int rowBytes, bool resumed)
+    private static byte[] Assemble(int rows, int rowBytes, bool resumed, bool ends)
     {
         var code = new Assembler();
         var group = code.Here;
@@ -128,7 +131,13 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
 
         code.Add(Register.R10, VectorBytes);
         code.JumpUnlessZero(step);
-        for (var sum = 0; sum < rows * TileOutputs; sum++)
+        for (var m = 0; m < rows && ends; m++)
+        {
+            LaneSums.Quarter(code, m * TileOutputs, FirstWeight);
+            code.Store(new Address(Register.Rdx, Displacement: m * VectorBytes), FirstWeight);
+        }
+
+        for (var sum = 0; sum < rows * TileOutputs && !ends; sum++)
         {
             code.Store(new Address(Register.Rdx, Displacement: sum * VectorBytes), sum);
         }

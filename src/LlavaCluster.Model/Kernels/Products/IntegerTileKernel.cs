@@ -50,7 +50,7 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
             for (var output = 0; output < outputs;)
             {
                 var blocks = Math.Min(MostBlocks, (outputs - output) / Lanes);
-                var tile = (delegate* unmanaged<byte*, byte*, float*, nint, void>)_tiles[((blocks - 1) * MostRows) + count - 1].Address;
+                var tile = (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, nint, void>)_tiles[((blocks - 1) * MostRows) + count - 1].Address;
                 tile(x + ((nint)row * RowBytes), weights + ((nint)output / Lanes * _layout.BlockBytes), sums, _layout.Groups);
                 for (var i = 0; i < count * blocks; i++)
                 {

@@ -1,36 +1,41 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using LlavaCluster.Model.Kernels.Machine;
 
 namespace LlavaCluster.Model.Kernels.Products;
 
-/// <summary>The sums of the lanes of sixteen registers, as one register: a transposition that adds at every level, always in the same order.</summary>
+/// <summary>The sums of the lanes of sixteen registers, as one register: a transposition that adds at every level, always in the same order. Its first half is machine code.</summary>
 internal static unsafe class LaneSums
 {
-    private const int Lanes = 16;
+    /// <summary>Four registers to one: lane 4 i + n holds what is left of register n in its quarter i.</summary>
+    /// <param name="first">The first of the four.</param>
+    /// <param name="to">A register, and the three after it, that are free.</param>
+    public static void Quarter(Assembler code, int first, int to)
+    {
+        Pair(first, to);
+        Pair(first + 2, to + 2);
+        code.JoinLow(to + 1, to, to + 2);
+        code.JoinHigh(to + 3, to, to + 2);
+        code.Add(to, to + 1, to + 3);
 
-    /// <param name="groups">Four groups of four registers of 16 floats, 64-byte aligned.</param>
-    /// <param name="groupStride">Floats from one group to the next.</param>
+        void Pair(int left, int target)
+        {
+            code.InterleaveLow(target, left, left + 1);
+            code.InterleaveHigh(target + 1, left, left + 1);
+            code.Add(target, target, target + 1);
+        }
+    }
+
+    /// <param name="quarters">Four registers that <see cref="Quarter"/> made, 64-byte aligned.</param>
+    /// <param name="stride">Floats from one to the next.</param>
     /// <returns>Lane 4 g + n is the sum of register n of group g.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Of(float* groups, int groupStride)
+    public static Vector512<float> Of(float* quarters, int stride)
     {
-        var (first, second) = (OfGroup(groups), OfGroup(groups + groupStride));
-        var (third, fourth) = (OfGroup(groups + (2 * groupStride)), OfGroup(groups + (3 * groupStride)));
-        return Halves(Quarters(first, second), Quarters(third, fourth));
+        var front = Quarters(Vector512.LoadAligned(quarters), Vector512.LoadAligned(quarters + stride));
+        return Halves(front, Quarters(Vector512.LoadAligned(quarters + (2 * stride)), Vector512.LoadAligned(quarters + (3 * stride))));
     }
-
-    // Four registers to one: lane 4 i + n holds what is left of register n in its quarter i.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> OfGroup(float* group)
-    {
-        var left = Pairs(Vector512.LoadAligned(group), Vector512.LoadAligned(group + Lanes));
-        var right = Pairs(Vector512.LoadAligned(group + (2 * Lanes)), Vector512.LoadAligned(group + (3 * Lanes)));
-        return Avx512F.UnpackLow(left.AsDouble(), right.AsDouble()).AsSingle() + Avx512F.UnpackHigh(left.AsDouble(), right.AsDouble()).AsSingle();
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Pairs(Vector512<float> left, Vector512<float> right) => Avx512F.UnpackLow(left, right) + Avx512F.UnpackHigh(left, right);
 
     // Quarters 0 + 2 and 1 + 3 of each.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

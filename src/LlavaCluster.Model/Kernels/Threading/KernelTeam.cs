@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 
 namespace LlavaCluster.Model.Kernels.Threading;
@@ -80,6 +81,8 @@ public sealed class KernelTeam : IDisposable
         _wake.Dispose();
     }
 
+    // The runtime replaces quickly compiled code when it is called anew, and this is called once.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Help(int thread)
     {
         while (!_stopped)
