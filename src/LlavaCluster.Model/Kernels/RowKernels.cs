@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace LlavaCluster.Model.Kernels;
 
@@ -58,9 +59,9 @@ internal static unsafe class RowKernels
     /// <summary>gate = silu(gate) * up.</summary>
     public static void SwiGlu(float* gate, float* up, int count)
     {
-        for (var i = 0; i < count; i += Vector<float>.Count)
+        for (var i = 0; i < count; i += Vector512<float>.Count)
         {
-            (Silu(Vector.Load(gate + i)) * Vector.Load(up + i)).Store(gate + i);
+            (Silu(Vector512.Load(gate + i)) * Vector512.Load(up + i)).Store(gate + i);
         }
     }
 
@@ -69,21 +70,28 @@ internal static unsafe class RowKernels
     public static void Rotate(float* head, float* cosines, float* sines, int count)
     {
         var half = count / 2;
-        for (var i = 0; i < half; i++)
+        for (var i = 0; i < half; i += Vector<float>.Count)
         {
-            var (left, right) = (head[i], head[i + half]);
-            head[i] = (left * cosines[i]) - (right * sines[i]);
-            head[i + half] = (right * cosines[i]) + (left * sines[i]);
+            var (left, right) = (Vector.Load(head + i), Vector.Load(head + i + half));
+            var (cosine, sine) = (Vector.Load(cosines + i), Vector.Load(sines + i));
+            ((left * cosine) - (right * sine)).Store(head + i);
+            ((right * cosine) + (left * sine)).Store(head + i + half);
         }
     }
 
     public static void Store<TElement, T>(float* x, T* y, int count)
         where TElement : struct, IElement<T>
+        where T : unmanaged => Store<TElement, T>(x, y, count, 1);
+
+    /// <summary>y = x * scale, rounded to the elements' type.</summary>
+    public static void Store<TElement, T>(float* x, T* y, int count, float scale)
+        where TElement : struct, IElement<T>
         where T : unmanaged
     {
+        var factor = new Vector<float>(scale);
         for (var i = 0; i < count; i += 2 * Vector<float>.Count)
         {
-            TElement.Store(y + i, Vector.Load(x + i), Vector.Load(x + i + Vector<float>.Count));
+            TElement.Store(y + i, Vector.Load(x + i) * factor, Vector.Load(x + i + Vector<float>.Count) * factor);
         }
     }
 
@@ -99,5 +107,5 @@ internal static unsafe class RowKernels
         }
     }
 
-    private static Vector<float> Silu(Vector<float> x) => x / (Vector<float>.One + Vector.Exp(-x));
+    private static Vector512<float> Silu(Vector512<float> x) => x / (Vector512<float>.One + Exponential.Of(-x));
 }

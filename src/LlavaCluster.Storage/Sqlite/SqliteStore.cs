@@ -13,7 +13,9 @@ public sealed class SqliteStore : IAsyncDisposable
     private const int MostWritesACommit = 512;
 
     private readonly string _path;
-    private readonly Channel<Write> _writes = Channel.CreateBounded<Write>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
+    // Who writes wakes the writer's thread himself: a thread of the pool between them would only cost time.
+    private readonly Channel<Write> _writes = Channel.CreateBounded<Write>(new BoundedChannelOptions(QueueLength) { SingleReader = true, AllowSynchronousContinuations = true });
+    private readonly ManualResetEventSlim _arrived = new(false, spinCount: 0); // a thread that spins here takes a core from those that compute
     private readonly SqliteSession _session;
     private readonly Thread _writer;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -64,7 +66,7 @@ public sealed class SqliteStore : IAsyncDisposable
     private void WriteLoop()
     {
         var batch = new List<Write>();
-        while (_writes.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        while (WaitForWrites())
         {
             batch.Clear();
             while (batch.Count < MostWritesACommit && _writes.Reader.TryRead(out var write))
@@ -76,7 +78,21 @@ public sealed class SqliteStore : IAsyncDisposable
         }
 
         _session.Dispose();
+        _arrived.Dispose();
         _stopped.SetResult();
+    }
+
+    private bool WaitForWrites()
+    {
+        _arrived.Reset();
+        var waiting = _writes.Reader.WaitToReadAsync().GetAwaiter();
+        if (!waiting.IsCompleted)
+        {
+            waiting.OnCompleted(_arrived.Set);
+            _arrived.Wait();
+        }
+
+        return waiting.GetResult();
     }
 
     private void Commit(List<Write> batch)

@@ -66,10 +66,16 @@ internal sealed unsafe class AttentionKernel<TElement, T> : IDisposable
     /// <param name="output">[queries, headDim].</param>
     public void Attend(ReadOnlySpan<nint> queries, ReadOnlySpan<int> contexts, T* keys, T* values, ReadOnlySpan<long> blocks, float* scratch, float* output)
     {
+        var padded = DotAttention.Padded(contexts[^1]);
         if (_dots is null)
         {
             _portable.Score(queries, keys, blocks[..Blocks(contexts[^1])], scratch);
-            Softmax(contexts, scratch);
+            for (var i = 0; i < queries.Length; i++)
+            {
+                var scores = scratch + ((nint)i * _stride);
+                RowKernels.Store<Float32Element, float>(scores, scores, padded, Weigh(scores, contexts[i], padded));
+            }
+
             _portable.Mix(queries.Length, scratch, contexts[^1], values, blocks, output);
             return;
         }
@@ -82,10 +88,10 @@ internal sealed unsafe class AttentionKernel<TElement, T> : IDisposable
         }
 
         _dots.Score(queries.Length, rows, (ushort*)keys, blocks[..Blocks(contexts[^1])], scratch);
-        Softmax(contexts, scratch);
         for (var i = 0; i < queries.Length; i++)
         {
-            RowKernels.Store<BFloat16Element, ushort>(scratch + ((nint)i * _stride), weights + ((nint)i * _stride), DotAttention.Padded(contexts[^1]));
+            var scores = scratch + ((nint)i * _stride);
+            RowKernels.Store<BFloat16Element, ushort>(scores, weights + ((nint)i * _stride), padded, Weigh(scores, contexts[i], padded));
         }
 
         _dots.Mix(queries.Length, weights, contexts[^1], (ushort*)values, blocks, output);
@@ -105,46 +111,41 @@ internal sealed unsafe class AttentionKernel<TElement, T> : IDisposable
 
     private static int Blocks(int context) => (context + BlockSize - 1) / BlockSize;
 
-    private void Softmax(ReadOnlySpan<int> contexts, float* scores)
+    /// <summary>Softmax but for its last step: what each weight is to be multiplied with.</summary>
+    /// <param name="scores">[padded], not scaled yet; weights afterwards. What lies behind the context may be anything, and gets the weight 0.</param>
+    private float Weigh(float* scores, int context, int padded)
     {
-        for (var i = 0; i < contexts.Length; i++)
-        {
-            Softmax(scores + ((nint)i * _stride), contexts[i], DotAttention.Padded(contexts[^1]));
-        }
-    }
-
-    // Weights from scores that are not scaled yet. What lies behind the context may be anything, and gets the weight 0.
-    private void Softmax(float* scores, int context, int padded)
-    {
-        new Span<float>(scores + context, padded - context).Fill(float.NegativeInfinity);
-        var end = DotAttention.Padded(context);
+        var (end, last) = ((context + Lanes - 1) / Lanes * Lanes, (context - 1) / Lanes * Lanes);
+        var isSeen = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(context - last)).AsSingle();
+        Vector512.ConditionalSelect(isSeen, Vector512.Load(scores + last), Vector512.Create(float.NegativeInfinity)).Store(scores + last);
         var highest = Vector512.Load(scores);
         for (var i = Lanes; i < end; i += Lanes)
         {
-            highest = Vector512.Max(highest, Vector512.Load(scores + i));
+            highest = Vector512.MaxNative(highest, Vector512.Load(scores + i));
         }
 
-        var most = highest[0];
-        for (var lane = 1; lane < Lanes; lane++)
-        {
-            most = MathF.Max(most, highest[lane]);
-        }
-
-        highest = Vector512.Create(most);
+        highest = Vector512.Create(Highest(highest));
         var totals = Vector512<float>.Zero;
         for (var i = 0; i < end; i += Lanes)
         {
-            var weight = Vector512.Exp((Vector512.Load(scores + i) - highest) * Vector512.Create(_scale));
+            var weight = Exponential.Of((Vector512.Load(scores + i) - highest) * Vector512.Create(_scale));
             totals += weight;
             weight.Store(scores + i);
         }
 
-        var share = Vector512.Create(1 / Vector512.Sum(totals));
-        for (var i = 0; i < end; i += Lanes)
+        for (var i = end; i < padded; i += Lanes)
         {
-            (Vector512.Load(scores + i) * share).Store(scores + i);
+            Vector512<float>.Zero.Store(scores + i);
         }
 
-        new Span<float>(scores + end, padded - end).Clear();
+        return 1 / Vector512.Sum(totals);
+    }
+
+    // One that is not a number may be passed over here: its own weight will be none, and so will the sum and every weight.
+    private static float Highest(Vector512<float> values)
+    {
+        var eight = Vector256.MaxNative(values.GetLower(), values.GetUpper());
+        var four = Vector128.MaxNative(eight.GetLower(), eight.GetUpper());
+        return MathF.Max(MathF.Max(four[0], four[1]), MathF.Max(four[2], four[3]));
     }
 }
