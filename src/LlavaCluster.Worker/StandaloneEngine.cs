@@ -24,7 +24,7 @@ public sealed class StandaloneEngine : IAsyncDisposable
         _data = DataDirectory.Open(_folder.FullName);
         _instruments = new EngineInstruments();
         _objects = new DirectoryObjectStore(_data.ObjectsFolder);
-        _host = new LlavaEngineHost(options, _objects, _data, TimeProvider.System, _instruments, NullLoggerFactory.Instance);
+        _host = new LlavaEngineHost(new ModelLoading(options, TimeProvider.System), _objects, _data, TimeProvider.System, _instruments, NullLoggerFactory.Instance);
     }
 
     /// <summary>The model it serves.</summary>
@@ -36,6 +36,7 @@ public sealed class StandaloneEngine : IAsyncDisposable
         var engine = new StandaloneEngine(options);
         try
         {
+            await engine._host.StartingAsync(cancellationToken);
             await engine._host.StartAsync(cancellationToken);
             return engine;
         }

@@ -11,10 +11,12 @@ namespace LlavaCluster.Worker;
 /// <summary>The worker as a part of a silo's host.</summary>
 public static class WorkerRegistration
 {
-    /// <summary>Loads the model when the host starts, hosts its grain and reports its load.</summary>
-    public static IServiceCollection AddLlavaWorker(this IServiceCollection services, WorkerOptions options)
+    /// <summary>Serves a model, hosts its grain and reports its load.</summary>
+    /// <param name="loading">The host's from now on.</param>
+    public static IServiceCollection AddLlavaWorker(this IServiceCollection services, ModelLoading loading)
     {
-        services.AddSingleton(options);
+        services.AddSingleton(loading);
+        services.AddSingleton(loading.Options);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<EngineInstruments>();
         services.AddSingleton<LlavaEngineHost>();

@@ -38,6 +38,8 @@ internal sealed class Server : IAsyncDisposable
     public static Server Build(ServeOptions options, IEngineHost? engine = null)
     {
         Preflight.Check(options, loads: engine is null && options.Role.HasFlag(ClusterRole.Worker));
+        // Begun before the host is built. Where that fails, the process ends, and the loading with it.
+        var loading = engine is null && options.Role.HasFlag(ClusterRole.Worker) ? new ModelLoading(ToWorker(options), TimeProvider.System) : null;
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging);
         builder.UseLlavaCluster(new ClusterOptions
@@ -66,9 +68,9 @@ internal sealed class Server : IAsyncDisposable
         {
             builder.Services.AddSingleton(engine).AddSingleton(ToWorker(options)).AddWorkerGrain();
         }
-        else if (options.Role.HasFlag(ClusterRole.Worker))
+        else if (loading is not null)
         {
-            builder.Services.AddLlavaWorker(ToWorker(options));
+            builder.Services.AddLlavaWorker(loading);
         }
 
         var app = builder.Build();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using LlavaCluster.Model.Config;
 
@@ -25,6 +26,7 @@ internal static unsafe class ActivationKernels
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Apply<TFunction>(float* x, float* bias, int count)
         where TFunction : struct, IFunction
     {

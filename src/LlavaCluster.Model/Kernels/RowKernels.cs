@@ -1,12 +1,17 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace LlavaCluster.Model.Kernels;
 
-/// <summary>What happens to rows between matrix products, in float32 with any processor's vectors. Lengths are multiples of <see cref="Products.ProductKernel.InputMultiple"/>.</summary>
+/// <summary>
+/// What happens to rows between matrix products, in float32 with any processor's vectors. Lengths are multiples of <see cref="Products.ProductKernel.InputMultiple"/>.
+/// Like other loops under everything, they are compiled well at once (AggressiveOptimization): quickly compiled vectors are tens of times slower, and a young server would wait for them.
+/// </summary>
 internal static unsafe class RowKernels
 {
     /// <summary>y = x / rms(x) * weight: LlamaRMSNorm without the rounding between its two products.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* weight, float* y, int count, float epsilon)
     {
         var squares = Vector<float>.Zero;
@@ -24,6 +29,7 @@ internal static unsafe class RowKernels
     }
 
     /// <summary>y = (x - mean) / standard deviation * weight + bias.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LayerNorm(float* x, float* weight, float* bias, float* y, int count, float epsilon)
     {
         var total = Vector<float>.Zero;
@@ -48,6 +54,7 @@ internal static unsafe class RowKernels
     }
 
     /// <summary>y += x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* y, float* x, int count)
     {
         for (var i = 0; i < count; i += Vector<float>.Count)
@@ -57,6 +64,7 @@ internal static unsafe class RowKernels
     }
 
     /// <summary>gate = silu(gate) * up.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SwiGlu(float* gate, float* up, int count)
     {
         for (var i = 0; i < count; i += Vector512<float>.Count)
@@ -67,6 +75,7 @@ internal static unsafe class RowKernels
 
     /// <summary>Rotates one head in place: pairs are element i and element i + count / 2 (transformers: rotate_half).</summary>
     /// <param name="cosines">count / 2 of them, as of <paramref name="sines"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate(float* head, float* cosines, float* sines, int count)
     {
         var half = count / 2;
@@ -84,6 +93,7 @@ internal static unsafe class RowKernels
         where T : unmanaged => Store<TElement, T>(x, y, count, 1);
 
     /// <summary>y = x * scale, rounded to the elements' type.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store<TElement, T>(float* x, T* y, int count, float scale)
         where TElement : struct, IElement<T>
         where T : unmanaged
@@ -95,6 +105,7 @@ internal static unsafe class RowKernels
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Load<TElement, T>(T* x, float* y, int count)
         where TElement : struct, IElement<T>
         where T : unmanaged

@@ -17,13 +17,13 @@ using FinishReason = LlavaCluster.Abstractions.Chat.FinishReason;
 
 namespace LlavaCluster.Worker.Serving;
 
-/// <summary>The real engine of this process: loads the model when the host starts, answers for the worker's grain, drains when the host stops.</summary>
+/// <summary>The real engine of this process: starts with the host when its model is loaded, answers for the worker's grain, drains when the host stops. Owns the model.</summary>
 internal sealed partial class LlavaEngineHost(
-    WorkerOptions options, IObjectStore objects, DataDirectory data, TimeProvider time, EngineInstruments instruments, ILoggerFactory loggers)
-    : IEngineHost, IHostedService, IDrain, IAsyncDisposable
+    ModelLoading loading, IObjectStore objects, DataDirectory data, TimeProvider time, EngineInstruments instruments, ILoggerFactory loggers)
+    : IEngineHost, IHostedLifecycleService, IDrain, IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger<LlavaEngineHost>();
-    private DeviceThread? _device;
+    private Task _starting = Task.CompletedTask;
     private ServedModel? _model;
     private LlmEngine? _engine;
     private int _disposed;
@@ -45,23 +45,22 @@ internal sealed partial class LlavaEngineHost(
         }
     }
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Begins before the other services of the host start: the silo takes as long, and neither needs the other.</summary>
+    public Task StartingAsync(CancellationToken cancellationToken)
     {
-        var began = time.GetTimestamp();
-        _device = new DeviceThread("llava device");
-        _model = await _device.RunAsync(
-            () =>
-            {
-                TorchSharp.torch.set_num_threads(options.Threads);
-                return ServedModel.Load(options, time.GetUtcNow());
-            },
-            cancellationToken);
-        _prompts = new PromptBuilder(_model, objects);
-        _engine = await LlmEngine.StartAsync(_model.Network, _model.ForEngine(), Sized(_model), _device, time, instruments, loggers.CreateLogger<LlmEngine>(), cancellationToken);
-        LogLoaded(_model.Card.Name, _model.Card.Parameters, _model.Card.Precision, time.GetElapsedTime(began));
+        _starting = StartEngineAsync(cancellationToken);
+        return Task.CompletedTask;
     }
 
+    public Task StartAsync(CancellationToken cancellationToken) => _starting;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task DrainAsync(CancellationToken cancellationToken) => _engine?.DrainAsync(cancellationToken) ?? Task.CompletedTask;
 
@@ -110,6 +109,8 @@ internal sealed partial class LlavaEngineHost(
             return;
         }
 
+        // Where something else failed to start, nobody has waited for it yet.
+        await Task.WhenAny(_starting);
         if (_engine is not null)
         {
             await _engine.DisposeAsync();
@@ -119,15 +120,15 @@ internal sealed partial class LlavaEngineHost(
             }
         }
 
-        if (_device is not null)
-        {
-            if (_model is not null)
-            {
-                await _device.RunAsync(_model.Dispose);
-            }
+        await loading.DisposeAsync();
+    }
 
-            await _device.DisposeAsync();
-        }
+    private async Task StartEngineAsync(CancellationToken cancellationToken)
+    {
+        _model = await loading.Model.WaitAsync(cancellationToken);
+        _prompts = new PromptBuilder(_model, objects);
+        _engine = await LlmEngine.StartAsync(_model.Network, _model.ForEngine(), Sized(_model), loading.Device, time, instruments, loggers.CreateLogger<LlmEngine>(), cancellationToken);
+        LogLoaded(_model.Card.Name, _model.Card.Parameters, _model.Card.Precision, loading.Elapsed);
     }
 
     private static async IAsyncEnumerable<GenerateUpdate> RunAsync(
@@ -177,9 +178,9 @@ internal sealed partial class LlavaEngineHost(
     /// <summary>As many KV blocks as the memory holds, and at least one full context.</summary>
     private EngineOptions Sized(ServedModel model)
     {
-        var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, options.KvBytes, model.Card.MaxImageTokens, options.Threads, PagedDecoder.HasMachineCode(model.Network, options.Weights));
-        sized.Weights = options.Weights;
-        sized.MaxGuessedTokens = options.Guesses;
+        var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, loading.Options.KvBytes, model.Card.MaxImageTokens, loading.Options.Threads, PagedDecoder.HasMachineCode(model.Network, loading.Options.Weights));
+        sized.Weights = loading.Options.Weights;
+        sized.MaxGuessedTokens = loading.Options.Guesses;
         return sized;
     }
 

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using LlavaCluster.Model.Kernels.Machine;
 
@@ -113,6 +114,7 @@ internal sealed unsafe class AttentionKernel<TElement, T> : IDisposable
 
     /// <summary>Softmax but for its last step: what each weight is to be multiplied with.</summary>
     /// <param name="scores">[padded], not scaled yet; weights afterwards. What lies behind the context may be anything, and gets the weight 0.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private float Weigh(float* scores, int context, int padded)
     {
         var (end, last) = ((context + Lanes - 1) / Lanes * Lanes, (context - 1) / Lanes * Lanes);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using LlavaCluster.Model.Kernels.Machine;
 
@@ -48,6 +49,7 @@ internal sealed unsafe class DotAttention : IDisposable
     /// <summary>Query times key for every token of the blocks, not scaled; what comes behind them up to <see cref="Padded"/> is anything.</summary>
     /// <param name="rows">[queries, headDim]</param>
     /// <param name="scores">[queries, stride]</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Score(int queries, ushort* rows, ushort* keys, ReadOnlySpan<long> blocks, float* scores)
     {
         var code = (delegate* unmanaged[SuppressGCTransition]<ushort*, ushort*, ushort*, ushort*, ushort*, float*, void>)_scores[queries - 1].Address;
@@ -63,6 +65,7 @@ internal sealed unsafe class DotAttention : IDisposable
     /// <param name="weights">[queries, stride]; 0 behind a query's context.</param>
     /// <param name="context">The longest, at least 1.</param>
     /// <param name="output">[queries, headDim]</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Mix(int queries, ushort* weights, int context, ushort* values, ReadOnlySpan<long> blocks, float* output)
     {
         const int wide = Together * Lanes;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Machine;
@@ -53,6 +54,7 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
 
     public void Store(float* values, byte* row, int first, int count) => RowKernels.Store<TElement, T>(values, (T*)row + first, count);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
     {
         var scratch = stackalloc byte[(ProductKernel.OutputMultiple * MostRows * VectorBytes) + VectorBytes];
@@ -84,6 +86,7 @@ internal sealed unsafe class DotTileKernel<TElement, T> : IProductKernel, IDispo
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SumLanes(byte* x, int rows, byte* weights, float* sums)
     {
         for (int from = 0, length; from < RowBytes; from += length)

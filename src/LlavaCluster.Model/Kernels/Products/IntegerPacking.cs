@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace LlavaCluster.Model.Kernels.Products;
@@ -47,6 +48,7 @@ internal static unsafe class IntegerPacking
     }
 
     /// <summary>Rounds count numbers into a row from input first on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store(IntegerLayout layout, float* values, byte* row, int first, int count)
     {
         for (var at = 0; at < count; at += IntegerLayout.GroupInputs)
@@ -80,6 +82,7 @@ internal static unsafe class IntegerPacking
         return (Half)(layout.Bits == 8 ? MathF.Abs(extreme) / LargestInput : -extreme / layout.Offset);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void StoreGroup(IntegerLayout layout, float* values, byte* group)
     {
         var (first, second, third, fourth) = (Vector256.Load(values), Vector256.Load(values + Lanes), Vector256.Load(values + (2 * Lanes)), Vector256.Load(values + (3 * Lanes)));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using LlavaCluster.Model.Kernels.Machine;
 
@@ -41,6 +42,7 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
 
     public void Store(float* values, byte* row, int first, int count) => IntegerPacking.Store(_layout, values, row, first, count);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
     {
         var sums = stackalloc float[MostRows * MostBlocks * Lanes];
