@@ -32,7 +32,7 @@ internal sealed partial class LoadReporter(
         using var timer = new PeriodicTimer(options.ReportEvery, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            do
             {
                 // While the model loads there is nothing to tell; what fronts know of the process before this one stands.
                 if (!engine.Models.IsEmpty)
@@ -40,6 +40,7 @@ internal sealed partial class LoadReporter(
                     Tell(agents, Read(worker), ++epoch);
                 }
             }
+            while (await timer.WaitForNextTickAsync(cancellationToken));
         }
         finally
         {

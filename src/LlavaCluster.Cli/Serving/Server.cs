@@ -23,6 +23,8 @@ namespace LlavaCluster.Cli.Serving;
 /// <summary>One process of the cluster, of any role.</summary>
 internal sealed class Server : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private readonly WebApplication _app;
     private readonly ServeOptions _options;
 
@@ -107,10 +109,34 @@ internal sealed class Server : IAsyncDisposable
         }
 
         await _app.StartAsync(cancellationToken);
+        if (_options.Role == ClusterRole.All)
+        {
+            await WaitForWorkerAsync(cancellationToken);
+        }
+
         return new Uri(_app.Urls.First());
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    /// <summary>A moment passes until this front has heard of its own worker: who calls as soon as we say that we are ready must find the model.</summary>
+    private async Task WaitForWorkerAsync(CancellationToken cancellationToken)
+    {
+        var table = _app.Services.GetRequiredService<WorkerTable>();
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        late.CancelAfter(Patience);
+        try
+        {
+            for (var changed = table.Changed; table.Models.IsEmpty; changed = table.Changed)
+            {
+                await changed.WaitAsync(late.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Others may have workers; without any, requests are told so.
+        }
+    }
 
     /// <summary>What would stop the host while it starts, found before, so that the answer is one line and not its last words.</summary>
     private async Task CheckStoreAsync(CancellationToken cancellationToken)

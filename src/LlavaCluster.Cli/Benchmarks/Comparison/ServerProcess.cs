@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using LlavaCluster.Cli.Benchmarks.Load;
 
 namespace LlavaCluster.Cli.Benchmarks.Comparison;
 
@@ -106,10 +108,10 @@ internal sealed class ServerProcess : IAsyncDisposable
         late.CancelAfter(Patience);
         try
         {
-            using var response = await http.GetAsync("v1/models", late.Token);
-            return response.IsSuccessStatusCode;
+            await LoadClient.FirstModelAsync(http, late.Token);
+            return true;
         }
-        catch (Exception exception) when (exception is HttpRequestException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (exception is HttpRequestException or InvalidDataException or JsonException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;
         }

@@ -18,7 +18,9 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
     public static async Task<string> FirstModelAsync(HttpClient http, CancellationToken cancellationToken)
     {
         var list = await http.GetFromJsonAsync<JsonNode>("v1/models", cancellationToken);
-        return list?["data"]?[0]?["id"]?.GetValue<string>() ?? throw new InvalidDataException($"{http.BaseAddress}v1/models names no model; give one with --model.");
+        return list?["data"] is JsonArray { Count: > 0 } models && models[0]?["id"]?.GetValue<string>() is { } name
+            ? name
+            : throw new InvalidDataException($"{http.BaseAddress}v1/models names no model; give one with --model.");
     }
 
     public string Name => http.BaseAddress!.AbsoluteUri;
