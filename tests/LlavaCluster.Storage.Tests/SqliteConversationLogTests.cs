@@ -57,6 +57,27 @@ public sealed class SqliteConversationLogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Append_OfTokensAlone_IsFencedLikeAnyOtherAndLeavesTheExpiry()
+    {
+        var conversation = ConversationKey.New(TenantId.Default);
+        var turn = Guid.NewGuid();
+        var tokens = new TokensEmitted(turn, [new Emission(0, 17, "a ", null, null)]);
+        Assert.Equal(StorageFault.Conflict, await _log.AppendAsync(conversation, 1, [tokens], null, Token));
+        await _log.AppendAsync(conversation, 0, [Begun(turn)], Now, Token);
+
+        Assert.Null(await _log.AppendAsync(conversation, 1, [new PromptCounted(turn, new TokenUsage(40, 16, 8, 0)), tokens], Now.AddYears(1), Token));
+        Assert.Equal(StorageFault.Conflict, await _log.AppendAsync(conversation, 2, [tokens], null, Token));
+        Assert.Equal(StorageFault.Conflict, await _log.AppendAsync(conversation, 4, [tokens], null, Token));
+        Assert.Null(await _log.AppendAsync(conversation, 3, [tokens], null, Token));
+        Assert.Equal(4, (await _log.ReadAsync(conversation, Token)).Length);
+        Assert.Equal(0, await _log.DropExpiredAsync(Now, Token));
+
+        Assert.Null(await _log.AppendAsync(conversation, 4, [new TurnSettled(turn)], Now.AddDays(1), Token));
+        Assert.Equal(0, await _log.DropExpiredAsync(Now, Token));
+        Assert.Equal(1, await _log.DropExpiredAsync(Now.AddDays(1), Token));
+    }
+
+    [Fact]
     public async Task Append_OfTwoWritersAtOnce_LetsExactlyOneWinEachPosition()
     {
         await using var other = new SqliteStore(_folder.File("log.db"));

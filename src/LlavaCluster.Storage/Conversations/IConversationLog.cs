@@ -12,7 +12,7 @@ public interface IConversationLog
 {
     /// <summary>Appends records whole or not at all.</summary>
     /// <param name="position">How many records the caller has seen; if the log holds another number the append is a conflict.</param>
-    /// <param name="expiresAt">When the conversation may be dropped from now on; null for never.</param>
+    /// <param name="expiresAt">When the conversation may be dropped from now on; null for never. Not heeded where the records are tokens and counts alone: until their turn is settled nothing is dropped.</param>
     /// <returns>Null if the records are durable.</returns>
     Task<StorageFault?> AppendAsync(
         ConversationKey conversation,

@@ -17,7 +17,10 @@ public sealed class SqliteConversationLog(SqliteStore store) : IConversationLog
         // Encoded here, so that the writer's thread only writes.
         var payloads = records.Select(LogRecordCodec.Encode).ToArray();
         var unsettled = records.Count(record => record is TurnBegun) - records.Count(record => record is TurnSettled);
-        var result = await store.WriteAsync(session => Append(session, conversation, position, payloads, unsettled, expiresAt), cancellationToken);
+        var isMidTurn = position > 0 && records.All(record => record is TokensEmitted or PromptCounted);
+        var result = await store.WriteAsync(
+            session => isMidTurn ? AppendMidTurn(session, conversation, position, payloads) : Append(session, conversation, position, payloads, unsettled, expiresAt),
+            cancellationToken);
         return result.Fault ?? result.Value;
     }
 
@@ -90,11 +93,7 @@ public sealed class SqliteConversationLog(SqliteStore store) : IConversationLog
                 "INSERT INTO conversation(tenant, id, head, running) VALUES($0, $1, 0, 0) RETURNING key",
                 conversation.Tenant.Value,
                 conversation.Id)!;
-        for (var i = 0; i < payloads.Length; i++)
-        {
-            session.Run("INSERT INTO conversation_record VALUES($0, $1, $2)", key, position + i, payloads[i]);
-        }
-
+        Insert(session, key, position, payloads);
         session.Run(
             "UPDATE conversation SET head=$1, running=running+$2, expires_at=$3 WHERE key=$0",
             key,
@@ -102,6 +101,34 @@ public sealed class SqliteConversationLog(SqliteStore store) : IConversationLog
             unsettled,
             expiresAt?.UtcTicks);
         return null;
+    }
+
+    /// <summary>
+    /// Most appends, and the short way: a running turn keeps its conversation from being dropped, so that when it may be dropped need not be written anew with every token, in the table and in an index.
+    /// </summary>
+    private static StorageFault? AppendMidTurn(SqliteSession session, ConversationKey conversation, long position, byte[][] payloads)
+    {
+        var key = session.Scalar(
+            "UPDATE conversation SET head=$3 WHERE tenant=$0 AND id=$1 AND head=$2 RETURNING key",
+            conversation.Tenant.Value,
+            conversation.Id,
+            position,
+            position + payloads.Length);
+        if (key is null)
+        {
+            return StorageFault.Conflict;
+        }
+
+        Insert(session, (long)key, position, payloads);
+        return null;
+    }
+
+    private static void Insert(SqliteSession session, long key, long position, byte[][] payloads)
+    {
+        for (var i = 0; i < payloads.Length; i++)
+        {
+            session.Run("INSERT INTO conversation_record VALUES($0, $1, $2)", key, position + i, payloads[i]);
+        }
     }
 
     private static LogRecord Decode(ConversationKey conversation, int position, byte[] payload)

@@ -57,13 +57,17 @@ internal sealed class SqliteSession : IDisposable
         {
             command = _connection.CreateCommand();
             command.CommandText = sql;
+            for (var i = 0; i < values.Length; i++)
+            {
+                command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
+            }
+
             _commands.Add(sql, command);
         }
 
-        command.Parameters.Clear();
         for (var i = 0; i < values.Length; i++)
         {
-            command.Parameters.AddWithValue($"${i}", values[i] ?? DBNull.Value);
+            command.Parameters[i].Value = values[i] ?? DBNull.Value;
         }
 
         return command;
