@@ -36,7 +36,6 @@ public sealed class StandaloneEngine : IAsyncDisposable
         var engine = new StandaloneEngine(options);
         try
         {
-            await engine._host.StartingAsync(cancellationToken);
             await engine._host.StartAsync(cancellationToken);
             return engine;
         }

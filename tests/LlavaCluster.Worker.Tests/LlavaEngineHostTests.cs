@@ -200,7 +200,6 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         var options = new WorkerOptions { ModelFolder = Goldens.Path(checkpoint), Template = template, Threads = 1, KvBytes = 1 << 24 };
         var host = new LlavaEngineHost(new ModelLoading(options, TimeProvider.System), _objects, _data, TimeProvider.System, new EngineInstruments(), NullLoggerFactory.Instance);
         _hosts.Add(host);
-        await host.StartingAsync(TestContext.Current.CancellationToken);
         await host.StartAsync(TestContext.Current.CancellationToken);
         return host;
     }

@@ -40,8 +40,6 @@ internal sealed class Server : IAsyncDisposable
     public static Server Build(ServeOptions options, IEngineHost? engine = null)
     {
         Preflight.Check(options, loads: engine is null && options.Role.HasFlag(ClusterRole.Worker));
-        // Begun before the host is built. Where that fails, the process ends, and the loading with it.
-        var loading = engine is null && options.Role.HasFlag(ClusterRole.Worker) ? new ModelLoading(ToWorker(options), TimeProvider.System) : null;
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging);
         builder.UseLlavaCluster(new ClusterOptions
@@ -70,12 +68,14 @@ internal sealed class Server : IAsyncDisposable
         {
             builder.Services.AddSingleton(engine).AddSingleton(ToWorker(options)).AddWorkerGrain();
         }
-        else if (loading is not null)
+        else if (options.Role.HasFlag(ClusterRole.Worker))
         {
-            builder.Services.AddLlavaWorker(loading);
+            // Begins here, where all that may be refused has been looked at.
+            builder.Services.AddLlavaWorker(new ModelLoading(ToWorker(options), TimeProvider.System));
         }
 
         var app = builder.Build();
+        _ = app.Services.GetService<IEngineHost>(); // so that the model has an owner, which waits for it, also where the host is never started
         if (options.Role.HasFlag(ClusterRole.Front))
         {
             app.MapLlavaGateway();
@@ -119,7 +119,7 @@ internal sealed class Server : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    /// <summary>A moment passes until this front has heard of its own worker: who calls as soon as we say that we are ready must find the model.</summary>
+    /// <summary>A moment passes until this front has heard of a worker: who calls as soon as we say that we are ready must find the model.</summary>
     private async Task WaitForWorkerAsync(CancellationToken cancellationToken)
     {
         var table = _app.Services.GetRequiredService<WorkerTable>();

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace LlavaCluster.Model.Kernels;
 
 /// <summary>
-/// e to the power of 16 floats, in float32: within 2 units in the last place where the result is a normal number. The library's is exact to the last one, computes in double precision for it and
-/// takes three times as long. A power of two is split off (Cody and Waite), the rest is a polynomial with the coefficients of expf in the Cephes library.
+/// e to the power of 16 floats, in float32: within 2 units in the last place where the result is a normal number. The library's computes in double precision, for the last one too.
+/// A power of two is split off (Cody and Waite), the rest is a polynomial with the coefficients of expf in the Cephes library.
 /// </summary>
 internal static class Exponential
 {

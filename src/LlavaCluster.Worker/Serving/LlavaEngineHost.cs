@@ -23,7 +23,7 @@ internal sealed partial class LlavaEngineHost(
     : IEngineHost, IHostedLifecycleService, IDrain, IAsyncDisposable
 {
     private readonly ILogger _logger = loggers.CreateLogger<LlavaEngineHost>();
-    private Task _starting = Task.CompletedTask;
+    private Task? _starting;
     private ServedModel? _model;
     private LlmEngine? _engine;
     private int _disposed;
@@ -52,7 +52,7 @@ internal sealed partial class LlavaEngineHost(
         return Task.CompletedTask;
     }
 
-    public Task StartAsync(CancellationToken cancellationToken) => _starting;
+    public Task StartAsync(CancellationToken cancellationToken) => _starting ??= StartEngineAsync(cancellationToken);
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -110,7 +110,7 @@ internal sealed partial class LlavaEngineHost(
         }
 
         // Where something else failed to start, nobody has waited for it yet.
-        await Task.WhenAny(_starting);
+        await Task.WhenAny(_starting ?? Task.CompletedTask);
         if (_engine is not null)
         {
             await _engine.DisposeAsync();

@@ -91,8 +91,7 @@ public sealed class EngineWorkloadTests
             },
             iter: 300, threads: 1);
 
-        // Some hundred of them, by the draws of the day: none would mean that nothing was tried.
-        Assert.True(_parts > 0, "No image was encoded in parts beside answers.");
+        Assert.True(_parts > 100, $"{_parts} parts of images were encoded beside answers.");
     }
 
     [Fact]

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace LlavaCluster.Model.Kernels.Machine;
 
 /// <summary>
-/// Asks Linux for pages of 2 MiB where memory lies that is touched bit by bit: the first touch of every page of 4 KiB is a fault of some microseconds on a virtual machine, which together
-/// cost more than a tenth of the time in which a young server's key cache fills. Elsewhere it does nothing.
+/// Asks Linux for pages of 2 MiB where memory lies that is touched bit by bit: the first touch of every page of 4 KiB is a fault, and on a virtual machine
+/// all of them together cost a young server, whose key cache fills, a tenth of its time. Elsewhere it does nothing.
 /// </summary>
 internal static unsafe partial class LargePages
 {
