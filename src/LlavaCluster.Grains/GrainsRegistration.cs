@@ -1,3 +1,4 @@
+using LlavaCluster.Grains.Answers;
 using LlavaCluster.Grains.Conversations;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
@@ -15,6 +16,7 @@ public static class GrainsRegistration
         services.AddSingleton<WorkerTable>();
         services.AddSingleton<LocalTurns>();
         services.AddSingleton<TurnSurroundings>();
+        services.AddSiloLoop<WorkerLines>();
         services.AddSiloLoop<WorkerSweeper>();
         services.AddHostedService<ConversationKeeper>();
         services.AddGrainService<WorkerAgent>();

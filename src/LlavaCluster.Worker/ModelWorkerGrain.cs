@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Hosting.Answers;
 using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Hosting.Placement;
+using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Placement;
 
@@ -9,22 +11,23 @@ namespace LlavaCluster.Worker;
 
 /// <summary>The engine of this silo's device, as the cluster calls it.</summary>
 [WorkerPlacement, Immovable]
-internal sealed class ModelWorkerGrain(IEngineHost engine, RunningWork running) : Grain, IModelWorkerGrain
+internal sealed class ModelWorkerGrain(IEngineHost engine, RunningWork running, ILogger<ModelWorkerGrain> logger) : Grain, IModelWorkerGrain
 {
-    public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private readonly AnswerLines _lines = new(engine, running, logger);
+
+    public async IAsyncEnumerable<AnswerBatch> ListenAsync(Guid line, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // The engine has drained when it has drawn its last token; this silo has when the last one is read.
-        running.Enter();
-        try
+        await foreach (var batch in _lines.ListenAsync(line, cancellationToken))
         {
-            await foreach (var update in engine.GenerateAsync(request, cancellationToken))
-            {
-                yield return update;
-            }
+            yield return batch;
         }
-        finally
-        {
-            running.Leave();
-        }
+    }
+
+    public Task<bool> AskAsync(Guid line, long answer, GenerateRequest request) => Task.FromResult(_lines.Ask(line, answer, request));
+
+    public Task LeaveAsync(Guid line, long answer)
+    {
+        _lines.Leave(line, answer);
+        return Task.CompletedTask;
     }
 }

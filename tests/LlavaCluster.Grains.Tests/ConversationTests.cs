@@ -181,6 +181,26 @@ public sealed class ConversationTests
     }
 
     [Fact]
+    public async Task Cancel_LeavesTheOtherAnswersOfItsWorkerBe()
+    {
+        using var data = new DataFolder();
+        await using var front = await TestFront.StartAsync(data.Path, _deadline);
+        var gate = new TaskCompletionSource();
+        front.AddWorker(0).BeforeToken = (position, left) => position == 5 ? gate.Task.WaitAsync(left) : Task.CompletedTask;
+        var (one, other) = (Key, ConversationKey.Parse("acme/other"));
+        var (cancelled, kept) = (TestFront.Ask("What is this?"), TestFront.Ask("What is that?"));
+        Assert.Null((await front.Conversation(one).BeginTurnAsync(cancelled, _deadline)).Failure);
+        Assert.Null((await front.Conversation(other).BeginTurnAsync(kept, _deadline)).Failure);
+
+        Assert.True(await front.Conversation(one).CancelAsync(cancelled.TurnId, _deadline));
+        Assert.Equal(FinishReason.Cancelled, (await front.ReadAsync(one, cancelled.TurnId, 0, _deadline))[^2].Finish);
+        gate.SetResult();
+        var events = await front.ReadAsync(other, kept.TurnId, 0, _deadline);
+
+        Assert.Equal(ScriptedEngineHost.Expected(kept.Messages, kept.Options, 0), string.Concat(events.Select(step => step.Text)));
+    }
+
+    [Fact]
     public async Task CancelUnread_WhileSomebodyFollows_LeavesTheTurnBe()
     {
         using var data = new DataFolder();

@@ -11,8 +11,9 @@ public interface IEngineHost
     EngineStatus Status { get; }
 
     /// <summary>
-    /// As <see cref="IModelWorkerGrain.GenerateAsync"/>: failures that concern the request or the load are the last update, not exceptions.
-    /// The first update counts the prompt (<see cref="GenerateUpdate.Usage"/> without Completed).
+    /// Answers a conversation, going on after the tokens in <see cref="GenerateRequest.Journal"/>. Ends with an update that is Completed; failures that concern the request or
+    /// the load are that update, not exceptions. The first update counts the prompt (<see cref="GenerateUpdate.Usage"/> without Completed). Leaving the enumeration or cancelling aborts
+    /// the generation and gives everything back.
     /// </summary>
     IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken);
 }

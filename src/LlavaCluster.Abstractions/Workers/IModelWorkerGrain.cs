@@ -4,17 +4,43 @@ using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Abstractions.Workers;
 
-/// <summary>A device that runs a model, keyed by <see cref="WorkerKey"/>: a thin adapter over its silo's engine. Holds no state worth saving.</summary>
+/// <summary>
+/// A device that runs a model, keyed by <see cref="WorkerKey"/>: a thin adapter over its silo's engine. Holds no state worth saving.
+/// A front opens one line to it and asks for answers there; what all of them say comes along that line together, so that tokens of many answers share a message.
+/// </summary>
 [Alias("llava.model-worker")]
 public interface IModelWorkerGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Answers a conversation, going on after the tokens in <see cref="GenerateRequest.Journal"/>. Ends with an update that is Completed.
-    /// Leaving the enumeration or cancelling aborts the generation and gives everything back.
+    /// Opens a line and tells what its answers say, in order within each; the first batch is empty and says that it is open. Leaving the enumeration or cancelling aborts
+    /// all answers of the line and gives everything back.
     /// </summary>
-    [Alias("generate")]
-    IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken);
+    /// <param name="line">A new one for every enumeration.</param>
+    [Alias("listen")]
+    IAsyncEnumerable<AnswerBatch> ListenAsync(Guid line, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Asks for an answer to a conversation, going on after the tokens in <see cref="GenerateRequest.Journal"/>. It ends with an update that is Completed, or breaks off
+    /// (<see cref="AnswerUpdate.Update"/> is null).
+    /// </summary>
+    /// <param name="answer">Names the answer on its line; used once.</param>
+    /// <returns>False where the line is not open.</returns>
+    [Alias("ask")]
+    Task<bool> AskAsync(Guid line, long answer, GenerateRequest request);
+
+    /// <summary>Aborts an answer and gives everything back; nothing happens where it has ended.</summary>
+    [Alias("leave")]
+    Task LeaveAsync(Guid line, long answer);
 }
+
+/// <summary>What some answers of a line said, in the order they said it.</summary>
+[GenerateSerializer, Immutable, Alias("llava.answer-batch")]
+public sealed record AnswerBatch([property: Id(0)] ImmutableArray<AnswerUpdate> Updates);
+
+/// <param name="Answer">As it was asked for.</param>
+/// <param name="Update">Null where the answer broke off for no reason that another worker must share.</param>
+[GenerateSerializer, Immutable, Alias("llava.answer-update")]
+public readonly record struct AnswerUpdate([property: Id(0)] long Answer, [property: Id(1)] GenerateUpdate? Update);
 
 [GenerateSerializer, Immutable, Alias("llava.generate-request")]
 public sealed record GenerateRequest

@@ -117,7 +117,12 @@ internal sealed class Server : IAsyncDisposable
         return new Uri(_app.Urls.First());
     }
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
+    /// <summary>Stops first, also what was never told to: turns that end must be settled while their grains are there.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
 
     /// <summary>A moment passes until this front has heard of a worker: who calls as soon as we say that we are ready must find the model.</summary>
     private async Task WaitForWorkerAsync(CancellationToken cancellationToken)

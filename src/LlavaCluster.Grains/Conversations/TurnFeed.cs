@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using LlavaCluster.Abstractions.Chat;
 
 namespace LlavaCluster.Grains.Conversations;
@@ -128,7 +129,7 @@ public sealed class TurnFeed
         {
             if (next < _events.Count)
             {
-                batch.AddRange(_events[next..]);
+                batch.AddRange(CollectionsMarshal.AsSpan(_events)[next..]);
             }
 
             if (!_ended && !_closed && _interruption is { } failure)

@@ -35,10 +35,7 @@ internal sealed class TurnJournal(ConversationKey conversation, IConversationLog
         await _turnstile.WaitAsync();
         try
         {
-            var now = clock.GetUtcNow();
-            var transient = !records.OfType<ConversationCreated>().Any() && records.OfType<TurnBegun>().All(begun => begun.Request.Transient);
-            var expiresAt = transient ? Tree.ExpiresAt(now, TransientLife) : null;
-            var fault = await log.AppendAsync(conversation, _position, records, expiresAt, CancellationToken.None);
+            var fault = await log.AppendAsync(conversation, _position, records, ExpiresAt(records), CancellationToken.None);
             if (fault is null)
             {
                 _position += records.Length;
@@ -65,4 +62,17 @@ internal sealed class TurnJournal(ConversationKey conversation, IConversationLog
     }
 
     public void Dispose() => _turnstile.Dispose();
+
+    private DateTimeOffset? ExpiresAt(ImmutableArray<LogRecord> records)
+    {
+        foreach (var record in records)
+        {
+            if (record is ConversationCreated or TurnBegun { Request.Transient: false })
+            {
+                return null;
+            }
+        }
+
+        return Tree.ExpiresAt(clock.GetUtcNow(), TransientLife);
+    }
 }

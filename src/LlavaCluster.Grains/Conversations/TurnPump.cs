@@ -93,7 +93,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
                 continue;
             }
 
-            var (end, fault) = await StreamAsync(worker.Value, attempts, giveUp.Token);
+            var (end, fault) = await ReadAsync(worker.Value, attempts, giveUp.Token);
             if (fault is not null)
             {
                 return fault;
@@ -111,13 +111,13 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
     }
 
     /// <summary>Reads one worker to its end. The update is its last one, or null if it was lost.</summary>
-    private async Task<(GenerateUpdate? End, StorageFault? Fault)> StreamAsync(WorkerKey worker, AttemptLedger attempts, CancellationToken giveUp)
+    private async Task<(GenerateUpdate? End, StorageFault? Fault)> ReadAsync(WorkerKey worker, AttemptLedger attempts, CancellationToken giveUp)
     {
-        var stream = new WorkerStream(surroundings.Worker(worker), worker, Request(), logger, surroundings.Workers.Gone(worker), giveUp);
+        var answer = surroundings.Lines.Ask(worker, Request(), giveUp);
         try
         {
             var batch = new List<GenerateUpdate>();
-            while (await stream.TakeAsync(batch))
+            while (await answer.TakeAsync(batch))
             {
                 if (await JournalAsync(batch) is { } fault)
                 {
@@ -136,7 +136,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
         finally
         {
             // A dead worker is slow to leave; the turn does not wait for it.
-            _leaving.Add(stream.DisposeAsync().AsTask());
+            _leaving.Add(answer.DisposeAsync().AsTask());
         }
     }
 
@@ -149,13 +149,18 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
             records.Add(new PromptCounted(turn.Request.TurnId, prompt with { CompletionTokens = 0 }));
         }
 
-        var emissions = batch
-            .Where(update => update.Token >= 0 || update.Text.Length > 0 || update.Finish is not null)
-            .Select(update => new Emission(update.Choice, update.Token, update.Text, update.Logprob, update.Finish))
-            .ToImmutableArray();
-        if (emissions.Length > 0)
+        var emissions = ImmutableArray.CreateBuilder<Emission>(batch.Count);
+        foreach (var update in batch)
         {
-            records.Add(new TokensEmitted(turn.Request.TurnId, emissions));
+            if (update.Token >= 0 || update.Text.Length > 0 || update.Finish is not null)
+            {
+                emissions.Add(new Emission(update.Choice, update.Token, update.Text, update.Logprob, update.Finish));
+            }
+        }
+
+        if (emissions.Count > 0)
+        {
+            records.Add(new TokensEmitted(turn.Request.TurnId, emissions.DrainToImmutable()));
         }
 
         return records.Count == 0 ? null : await journal.AppendAsync(records.ToImmutable());

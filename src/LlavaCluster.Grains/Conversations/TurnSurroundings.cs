@@ -1,24 +1,24 @@
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
-using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Grains.Answers;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Hosting.Tenancy;
 
 namespace LlavaCluster.Grains.Conversations;
 
-/// <summary>What a conversation reaches outside itself: workers by choice and by key, readers in its process, and its own tenant.</summary>
-internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, LocalTurns local, TenantStamps stamps, RunningWork running, TimeProvider clock)
+/// <summary>What a conversation reaches outside itself: workers and the lines to them, readers in its process, and its own tenant.</summary>
+internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers, WorkerLines lines, LocalTurns local, TenantStamps stamps, RunningWork running, TimeProvider clock)
 {
     public WorkerTable Workers => workers;
+
+    public WorkerLines Lines => lines;
 
     public LocalTurns Local => local;
 
     public RunningWork Running => running;
 
     public TimeProvider Clock => clock;
-
-    public IModelWorkerGrain Worker(WorkerKey key) => grains.GetGrain<IModelWorkerGrain>(key.ToString());
 
     /// <summary>The tenant's grain, for calls from the asynchronous method that asked.</summary>
     public ITenantGrain Tenant(TenantId tenant)

@@ -60,7 +60,7 @@ internal sealed class TurnTree
 
     /// <summary>When the conversation may be dropped, if nothing more happens; null while a turn must be kept or is not settled.</summary>
     public DateTimeOffset? ExpiresAt(DateTimeOffset now, TimeSpan life) =>
-        _turns.All(turn => turn.Request.Transient) ? now + life : null;
+        _turns.TrueForAll(turn => turn.Request.Transient) ? now + life : null;
 
     public ConversationHistory? History() => _createdAt is { } at ? new ConversationHistory(at, [.. _turns.Select(turn => turn.View())]) : null;
 }

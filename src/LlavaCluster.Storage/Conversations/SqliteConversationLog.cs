@@ -15,9 +15,15 @@ public sealed class SqliteConversationLog(SqliteStore store) : IConversationLog
         CancellationToken cancellationToken)
     {
         // Encoded here, so that the writer's thread only writes.
-        var payloads = records.Select(LogRecordCodec.Encode).ToArray();
-        var unsettled = records.Count(record => record is TurnBegun) - records.Count(record => record is TurnSettled);
-        var isMidTurn = position > 0 && records.All(record => record is TokensEmitted or PromptCounted);
+        var payloads = new byte[records.Length][];
+        var (unsettled, isMidTurn) = (0, position > 0);
+        for (var i = 0; i < records.Length; i++)
+        {
+            payloads[i] = LogRecordCodec.Encode(records[i]);
+            unsettled += records[i] is TurnBegun ? 1 : records[i] is TurnSettled ? -1 : 0;
+            isMidTurn &= records[i] is TokensEmitted or PromptCounted;
+        }
+
         var result = await store.WriteAsync(
             session => isMidTurn ? AppendMidTurn(session, conversation, position, payloads) : Append(session, conversation, position, payloads, unsettled, expiresAt),
             cancellationToken);
@@ -78,57 +84,51 @@ public sealed class SqliteConversationLog(SqliteStore store) : IConversationLog
         DateTimeOffset? expiresAt)
     {
         var row = session.Query(
-            "SELECT key, head FROM conversation WHERE tenant=$0 AND id=$1",
-            found => (Key: found.GetInt64(0), Head: found.GetInt64(1)),
+            "SELECT key, (SELECT max(position) FROM conversation_record WHERE conversation=key) FROM conversation WHERE tenant=$0 AND id=$1",
+            found => (Key: found.GetInt64(0), Next: found.IsDBNull(1) ? 0 : found.GetInt64(1) + 1),
             conversation.Tenant.Value,
             conversation.Id);
-        if ((row.Count == 0 ? 0 : row[0].Head) != position)
+        if ((row.Count == 0 ? 0 : row[0].Next) != position)
         {
             return StorageFault.Conflict;
         }
 
         var key = row.Count > 0
             ? row[0].Key
-            : (long)session.Scalar(
-                "INSERT INTO conversation(tenant, id, head, running) VALUES($0, $1, 0, 0) RETURNING key",
-                conversation.Tenant.Value,
-                conversation.Id)!;
-        Insert(session, key, position, payloads);
-        session.Run(
-            "UPDATE conversation SET head=$1, running=running+$2, expires_at=$3 WHERE key=$0",
-            key,
-            position + payloads.Length,
-            unsettled,
-            expiresAt?.UtcTicks);
-        return null;
-    }
-
-    /// <summary>
-    /// Most appends, and the short way: a running turn keeps its conversation from being dropped, so that when it may be dropped need not be written anew with every token, in the table and in an index.
-    /// </summary>
-    private static StorageFault? AppendMidTurn(SqliteSession session, ConversationKey conversation, long position, byte[][] payloads)
-    {
-        var key = session.Scalar(
-            "UPDATE conversation SET head=$3 WHERE tenant=$0 AND id=$1 AND head=$2 RETURNING key",
-            conversation.Tenant.Value,
-            conversation.Id,
-            position,
-            position + payloads.Length);
-        if (key is null)
-        {
-            return StorageFault.Conflict;
-        }
-
-        Insert(session, (long)key, position, payloads);
-        return null;
-    }
-
-    private static void Insert(SqliteSession session, long key, long position, byte[][] payloads)
-    {
+            : (long)session.Scalar("INSERT INTO conversation(tenant, id, running) VALUES($0, $1, 0) RETURNING key", conversation.Tenant.Value, conversation.Id)!;
         for (var i = 0; i < payloads.Length; i++)
         {
             session.Run("INSERT INTO conversation_record VALUES($0, $1, $2)", key, position + i, payloads[i]);
         }
+
+        session.Run("UPDATE conversation SET running=running+$1, expires_at=$2 WHERE key=$0", key, unsettled, expiresAt?.UtcTicks);
+        return null;
+    }
+
+    /// <summary>
+    /// Most appends, and the short way: one row, right behind the one that the caller has seen last and where none is yet. A running turn keeps its conversation from being dropped, so
+    /// that when it may be dropped need not be written anew with every token.
+    /// </summary>
+    private static StorageFault? AppendMidTurn(SqliteSession session, ConversationKey conversation, long position, byte[][] payloads)
+    {
+        for (var i = 0; i < payloads.Length; i++)
+        {
+            var written = session.Run(
+                """
+                INSERT OR IGNORE INTO conversation_record
+                SELECT key, $2, $3 FROM conversation WHERE tenant=$0 AND id=$1 AND EXISTS(SELECT 1 FROM conversation_record WHERE conversation=key AND position=$2-1)
+                """,
+                conversation.Tenant.Value,
+                conversation.Id,
+                position + i,
+                payloads[i]);
+            if (written == 0)
+            {
+                return StorageFault.Conflict;
+            }
+        }
+
+        return null;
     }
 
     private static LogRecord Decode(ConversationKey conversation, int position, byte[] payload)

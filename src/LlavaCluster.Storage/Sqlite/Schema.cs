@@ -3,13 +3,16 @@ namespace LlavaCluster.Storage.Sqlite;
 /// <summary>The tables of conversations and tenants. Times are UTC ticks. The turn of a lease and of a usage entry is named by the lease's id.</summary>
 internal static class Schema
 {
-    public const int Version = 1;
+    public const int Version = 2;
+
+    /// <summary>What brings a file of version 1 to 2, and so on.</summary>
+    public static readonly IReadOnlyList<string> Upgrades = ["ALTER TABLE conversation DROP COLUMN head;"];
 
     public const string Text =
         """
         CREATE TABLE IF NOT EXISTS conversation(
             key INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL,
-            head INTEGER NOT NULL, running INTEGER NOT NULL, expires_at INTEGER,
+            running INTEGER NOT NULL, expires_at INTEGER,
             UNIQUE(tenant, id));
         CREATE INDEX IF NOT EXISTS conversation_running ON conversation(key) WHERE running > 0;
         CREATE INDEX IF NOT EXISTS conversation_expiry ON conversation(expires_at) WHERE expires_at IS NOT NULL;

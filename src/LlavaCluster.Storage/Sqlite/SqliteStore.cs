@@ -25,7 +25,7 @@ public sealed class SqliteStore : IAsyncDisposable
     public SqliteStore(string path, long? maxPages = null, TimeSpan? busyTimeout = null)
     {
         _path = path;
-        SqliteFile.Prepare(path, Schema.Version, Schema.Text);
+        SqliteFile.Prepare(path, Schema.Version, Schema.Text, Schema.Upgrades);
         _session = new SqliteSession(path, busyTimeout);
         if (maxPages is { } pages)
         {

@@ -138,8 +138,7 @@ internal sealed partial class LlavaEngineHost(
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            // Off the grain's turn, which would stand still while a constraint is compiled.
-            var submission = await Task.Run(() => engine.Submit(request, abort.Token), cancellationToken);
+            var submission = engine.Submit(request, abort.Token);
             if (submission is Submission.Rejected rejected)
             {
                 yield return Failed(Failures.Of(rejected));

@@ -1,18 +1,37 @@
 using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Hosting.Answers;
+using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Hosting.Placement;
+using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Grains.Tests.Support;
 
 /// <summary>A worker's grain over the engine that the test registered for its device.</summary>
 [WorkerPlacement]
-internal sealed class ScriptedWorkerGrain(ScriptedDevices devices) : Grain, IModelWorkerGrain
+internal sealed class ScriptedWorkerGrain(ScriptedDevices devices, RunningWork running, ILogger<ScriptedWorkerGrain> logger) : Grain, IModelWorkerGrain
 {
-    public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private AnswerLines _lines = null!;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        await foreach (var update in devices.Engine(this.GetPrimaryKeyString()).GenerateAsync(request, cancellationToken))
+        _lines = new AnswerLines(devices.Engine(this.GetPrimaryKeyString()), running, logger);
+        return Task.CompletedTask;
+    }
+
+    public async IAsyncEnumerable<AnswerBatch> ListenAsync(Guid line, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var batch in _lines.ListenAsync(line, cancellationToken))
         {
-            yield return update;
+            yield return batch;
         }
+    }
+
+    public Task<bool> AskAsync(Guid line, long answer, GenerateRequest request) => Task.FromResult(_lines.Ask(line, answer, request));
+
+    public Task LeaveAsync(Guid line, long answer)
+    {
+        _lines.Leave(line, answer);
+        return Task.CompletedTask;
     }
 }
