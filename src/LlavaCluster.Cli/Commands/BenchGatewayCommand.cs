@@ -88,6 +88,6 @@ internal static class BenchGatewayCommand
     private static LoadOptions Load(int chats, int tokens, int firstChat) => new()
     {
         Chats = chats, FirstChat = firstChat, Turns = 1, MaxTokens = tokens, Words = 22, Pictures = PictureChoice.None, Seed = 1,
-        Timeout = TimeSpan.FromHours(2), FirstTokenWithin = TimeSpan.MaxValue, TokenWithin = TimeSpan.MaxValue,
+        Timeout = TimeSpan.FromHours(2),
     };
 }

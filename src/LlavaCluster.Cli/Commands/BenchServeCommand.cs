@@ -26,13 +26,7 @@ internal static class BenchServeCommand
 
         try
         {
-            var root = address.AbsoluteUri;
-            using var http = new HttpClient { BaseAddress = new Uri(root.EndsWith('/') ? root : root + "/"), Timeout = Timeout.InfiniteTimeSpan }; // each request has its own
-            if (server.Key(parsed) is { } key)
-            {
-                http.DefaultRequestHeaders.Authorization = new("Bearer", key);
-            }
-
+            using var http = server.Connect(parsed, address);
             var options = load.Options(parsed);
             var target = new LoadClient(http, model ?? await LoadClient.FirstModelAsync(http, cancellationToken), options);
             return await load.RunAsync(parsed, terminal, options, target, cancellationToken);

@@ -22,6 +22,19 @@ internal sealed class ServerAddress
 
     public string? Key(ParseResult parsed) => parsed.GetValue(_key) ?? Environment.GetEnvironmentVariable("LLAVA_API_KEY");
 
+    /// <summary>For requests that bring their own timeouts: the server's root, with the key.</summary>
+    public HttpClient Connect(ParseResult parsed, Uri address)
+    {
+        var root = address.AbsoluteUri;
+        var http = new HttpClient { BaseAddress = new Uri(root.EndsWith('/') ? root : root + "/"), Timeout = Timeout.InfiniteTimeSpan };
+        if (Key(parsed) is { } key)
+        {
+            http.DefaultRequestHeaders.Authorization = new("Bearer", key);
+        }
+
+        return http;
+    }
+
     /// <param name="refusal">Why there is no address.</param>
     public bool TryGet(ParseResult parsed, [NotNullWhen(true)] out Uri? address, [NotNullWhen(false)] out string? refusal)
     {

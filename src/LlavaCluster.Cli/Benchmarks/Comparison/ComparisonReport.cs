@@ -46,17 +46,12 @@ internal sealed record ComparisonReport(IReadOnlyList<ComparedRun> A, IReadOnlyL
 
         void Row(string level, string figure, Func<ComparedRun, double?> value)
         {
-            var (a, b) = (Values(A, value), Values(B, value));
-            if (a.Count > 0 || b.Count > 0)
+            var (a, b) = (Repeated.Of(A.Select(value).OfType<double>()), Repeated.Of(B.Select(value).OfType<double>()));
+            if (a is not null || b is not null)
             {
-                text.AppendLine(CultureInfo.InvariantCulture, $"| {level} | {figure} | {Print(a)} | {Print(b)} | {(a.Count > 0 && b.Count > 0 && Median(b) != 0 ? (Median(a) / Median(b)).ToString("0.00", CultureInfo.InvariantCulture) : "-")} |");
+                var ratio = a is not null && b is not null && b.Median != 0 ? (a.Median / b.Median).ToString("0.00", CultureInfo.InvariantCulture) : "-";
+                text.AppendLine($"| {level} | {figure} | {Repeated.Print(a, "0.0")} | {Repeated.Print(b, "0.0")} | {ratio} |");
             }
         }
     }
-
-    private static List<double> Values(IReadOnlyList<ComparedRun> runs, Func<ComparedRun, double?> value) => [.. runs.Select(value).OfType<double>().Order()];
-
-    private static double Median(List<double> sorted) => (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
-
-    private static string Print(List<double> sorted) => sorted.Count == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Median(sorted):0.0} ({sorted[0]:0.0} to {sorted[^1]:0.0})");
 }

@@ -3,7 +3,8 @@ using System.Text;
 namespace LlavaCluster.Cli.Benchmarks.Load;
 
 /// <summary>An answer while it comes in.</summary>
-internal sealed class LoadAnswer(int turn, LoadClock clock)
+/// <param name="onText">Told after each piece of text how many there are.</param>
+internal sealed class LoadAnswer(int turn, LoadClock clock, Action<int>? onText = null)
 {
     private readonly TimeSpan _began = clock.Now;
     private readonly List<TimeSpan> _pieces = [];
@@ -26,6 +27,7 @@ internal sealed class LoadAnswer(int turn, LoadClock clock)
             _pieces.Add(clock.Now);
             _lengths.Add(text.Length);
             _text.Append(text);
+            onText?.Invoke(_pieces.Count);
         }
     }
 

@@ -8,7 +8,8 @@ namespace LlavaCluster.Cli.Benchmarks.Load;
 
 /// <summary>Asks any server that speaks OpenAI's chat completions and notes when what arrives. Thread-safe; the connection stays the caller's.</summary>
 /// <param name="http">Its base address is the server's root, with a slash at the end; it has no timeout of its own.</param>
-internal sealed class LoadClient(HttpClient http, string model, LoadOptions options) : ILoadTarget
+/// <param name="onText">Told, on the thread that reads an answer, how many pieces of text it has had, after each.</param>
+internal sealed class LoadClient(HttpClient http, string model, LoadOptions options, Action<int>? onText = null) : ILoadTarget
 {
     private const string Done = "[DONE]";
     private const int MessageLength = 300;
@@ -30,7 +31,7 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
     public async Task<LoadRequest> AskAsync(int turn, JsonArray messages, LoadClock clock, CancellationToken cancellationToken)
     {
         var body = Encoding.UTF8.GetBytes(Body(messages));
-        var answer = new LoadAnswer(turn, clock);
+        var answer = new LoadAnswer(turn, clock, onText);
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(options.Timeout);
         try

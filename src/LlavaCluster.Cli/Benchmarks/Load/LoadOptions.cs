@@ -29,11 +29,11 @@ internal sealed record LoadOptions
     /// <summary>Of one answer; later it counts as failed.</summary>
     public required TimeSpan Timeout { get; init; }
 
-    /// <summary>Time to first token that a request may take and be good.</summary>
-    public required TimeSpan FirstTokenWithin { get; init; }
+    /// <summary>Time to first token that a request may take and be good. Default: any.</summary>
+    public TimeSpan FirstTokenWithin { get; init; } = TimeSpan.MaxValue;
 
-    /// <summary>Time per further token, on average, that a request may take and be good.</summary>
-    public required TimeSpan TokenWithin { get; init; }
+    /// <summary>Time per further token, on average, that a request may take and be good. Default: any.</summary>
+    public TimeSpan TokenWithin { get; init; } = TimeSpan.MaxValue;
 
     /// <summary>Draws of a chat or a picture, the same in every process (System.Random's seeded sequence is fixed; HashCode's is not).</summary>
     public Random Draws(int number) => new(unchecked((Seed * 16_777_619) ^ number));

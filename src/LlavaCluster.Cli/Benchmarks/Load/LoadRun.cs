@@ -6,12 +6,10 @@ namespace LlavaCluster.Cli.Benchmarks.Load;
 /// <summary>Chats of one level: what they ask depends on the options and on the chats' numbers alone.</summary>
 internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictures pictures)
 {
-    private static readonly string[] Words =
-        "which small thing stands near that large one and what does it look like from here when light falls on its other side would you say they belong together or not name every colour shape place count them twice then compare".Split(' ');
-
     /// <summary>Every request that was sent, failed ones too, with times by the given clock.</summary>
     public async Task<IReadOnlyList<LoadRequest>> RunAsync(LoadLevel level, LoadClock clock, CancellationToken cancellationToken)
     {
+        var questions = new LoadQuestions(options, pictures);
         var requests = new ConcurrentQueue<LoadRequest>();
         switch (level)
         {
@@ -47,7 +45,7 @@ internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictu
             var messages = new JsonArray();
             for (var turn = 0; turn < options.Turns; turn++)
             {
-                messages.Add(Question(random, turn == 0 ? Picture(options.FirstChat + chat) : null));
+                messages.Add(questions.Ask(chat, turn, random));
                 var request = await target.AskAsync(turn, messages, clock, cancelled);
                 requests.Enqueue(request);
                 if (request.Error is not null)
@@ -58,25 +56,5 @@ internal sealed class LoadRun(ILoadTarget target, LoadOptions options, LoadPictu
                 messages.Add(new JsonObject { ["role"] = "assistant", ["content"] = request.Text });
             }
         }
-    }
-
-    private string? Picture(int chat) => options.Pictures switch
-    {
-        PictureChoice.Own => pictures[chat],
-        PictureChoice.Same => pictures[0],
-        _ => null,
-    };
-
-    private JsonObject Question(Random random, string? picture)
-    {
-        var text = string.Join(' ', Enumerable.Range(0, options.Words).Select(_ => Words[random.Next(Words.Length)])) + "?";
-        var content = new JsonArray();
-        if (picture is not null)
-        {
-            content.Add(new JsonObject { ["type"] = "image_url", ["image_url"] = new JsonObject { ["url"] = picture } });
-        }
-
-        content.Add(new JsonObject { ["type"] = "text", ["text"] = text });
-        return new JsonObject { ["role"] = "user", ["content"] = content };
     }
 }
