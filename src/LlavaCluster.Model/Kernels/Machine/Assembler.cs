@@ -107,6 +107,13 @@ internal sealed class Assembler
         Immediate(from.Displacement);
     }
 
+    /// <summary>Asks for the line at the address to be brought to the first-level cache.</summary>
+    public void Prefetch(Address from)
+    {
+        _code.AddRange([(byte)(0x40 | (((int)from.Index >> 3) << 1) | ((int)from.Base >> 3)), 0x0F, 0x18, 0x8C, (byte)((Low(from.Index) << 3) | Low(from.Base))]);
+        Immediate(from.Displacement);
+    }
+
     /// <summary>register *= value.</summary>
     public void Multiply(Register register, int value)
     {

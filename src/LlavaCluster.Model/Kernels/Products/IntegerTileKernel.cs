@@ -24,6 +24,8 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
     private const int NibbleMask = 30;
     private const int Nibbles = 0x0F0F0F0F;
 
+    private const int Ahead = 4096; // bytes that weights are asked for before their turn: the processor's own prefetching ends with a page
+
     private readonly IntegerLayout _layout;
     private readonly MachineCode[] _tiles; // [blocks][rows]
 
@@ -131,10 +133,12 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
             if (layout.Bits == 8)
             {
                 code.Load(FirstWeight + b, new Address(Register.Rsi, Register.R8, (b * layout.BlockBytes) + (quad * IntegerLayout.QuadBytes)));
+                Prefetch(code, layout, b, quad);
             }
             else if (quad % 2 == 0)
             {
                 code.Load(FirstRaw + b, new Address(Register.Rsi, Register.R8, (b * layout.BlockBytes) + (quad / 2 * IntegerLayout.QuadBytes)));
+                Prefetch(code, layout, b, quad / 2);
                 code.And(FirstWeight + b, FirstRaw + b, NibbleMask);
             }
             else
@@ -144,6 +148,9 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
             }
         }
     }
+
+    private static void Prefetch(Assembler code, IntegerLayout layout, int block, int line) =>
+        code.Prefetch(new Address(Register.Rsi, Register.R8, (block * layout.BlockBytes) + (line * IntegerLayout.QuadBytes) + Ahead));
 
     private static void AddQuad(Assembler code, IntegerLayout layout, int quad, int rows, int blocks)
     {
