@@ -51,6 +51,19 @@ public sealed class PagedBatch(int blockSize)
             _blocks.Add(blocks[i]);
         }
     }
+
+    /// <summary>Appends the slots behind every sequence's last token, up to the end of its block: what they hold belongs to nobody.</summary>
+    internal void AddTails(List<long> target)
+    {
+        foreach (var span in _spans)
+        {
+            var last = _blocks[span.FirstBlock + span.Blocks - 1] * blockSize;
+            for (var place = ((span.Context - 1) % blockSize) + 1; place < blockSize; place++)
+            {
+                target.Add(last + place);
+            }
+        }
+    }
 }
 
 /// <summary>One sequence's part of a packed batch.</summary>

@@ -1,6 +1,8 @@
 using LlavaCluster.Model;
 using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Kernels;
+using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Text;
 using LlavaCluster.Training.Scenes;
 using TorchSharp;
@@ -19,7 +21,11 @@ public sealed class ModelExaminee : IExaminee
     private readonly PromptRenderer _prompts;
     private readonly ImagePreprocessor _preprocessor;
     private readonly KvCache _cache;
+    private readonly KernelTeam _team;
+    private readonly IPagedDecoder _decoder;
+    private readonly DecoderStep _step = new(BlockSize);
     private readonly int[] _blocks;
+    private readonly float[] _logits;
 
     /// <exception cref="Model.Weights.CheckpointException">The folder is not a model.</exception>
     public ModelExaminee(string folder, ConversationTemplate template)
@@ -31,6 +37,9 @@ public sealed class ModelExaminee : IExaminee
         _preprocessor = new ImagePreprocessor(config, PreprocessingConfigReader.Read(folder, config));
         _blocks = [.. Enumerable.Range(0, Math.Min(config.Text.MaxPositions, 2048) / BlockSize)];
         _cache = new KvCache(config.Text, _blocks.Length, BlockSize, _model.Network.Dtype, CPU);
+        _team = new KernelTeam(get_num_threads());
+        _decoder = PagedDecoder.For(_model.Network, _cache, _team, _blocks.Length * BlockSize);
+        _logits = new float[config.Text.VocabSize];
     }
 
     public int Concurrency => 1;
@@ -39,20 +48,15 @@ public sealed class ModelExaminee : IExaminee
     {
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
-        var next = Prompt(scene, question); // [tokens, hidden]
-        var (written, ids) = (0, new List<int>());
-        while (ids.Count < MostNewTokens)
+        var ids = new List<int>();
+        Prompt(scene, question);
+        for (var next = Step(); ids.Count < MostNewTokens && !_model.Config.EosTokenIds.Contains(next); next = Step())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var (id, count) = Step(next, written);
-            written += count;
-            if (_model.Config.EosTokenIds.Contains(id))
-            {
-                break;
-            }
-
-            ids.Add(id);
-            next = _model.Network.Embed(tensor(new long[] { id }));
+            ids.Add(next);
+            var position = (int)_step.Batch.Positions[^1] + 1;
+            _step.Clear();
+            Add(position, [next]);
         }
 
         return Task.FromResult(_codec.Decode(ids).Trim());
@@ -60,28 +64,47 @@ public sealed class ModelExaminee : IExaminee
 
     public void Dispose()
     {
+        _decoder.Dispose();
+        _team.Dispose();
         _cache.Dispose();
         _model.Dispose();
     }
 
-    private Tensor Prompt(Scene scene, string question)
+    private void Prompt(Scene scene, string question)
     {
         var prepared = _preprocessor.Prepare(new RgbImage(scene.Size, scene.Size, scene.Pixels.ToArray()));
         var side = _model.Config.Vision.ImageSize;
         var pixels = tensor(prepared.Pixels).view(-1, 3, side, side); // [tiles, 3, side, side]
-        var features = _model.Network.PackTiles(_model.Network.EncodeTiles(pixels), prepared.Layout);
-        var tokens = _codec.Encode(_prompts.Render([PromptMessage.User(question, 0)], opens: true));
-        return cat([.. tokens.Select(token => token.Picture >= 0 ? features : _model.Network.Embed(tensor(new long[] { token.Id })))], 0);
+        var features = _model.Network.PackTiles(_model.Network.EncodeTiles(pixels), prepared.Layout).contiguous(); // [tokens, hidden]
+        var ids = new List<long>();
+        _step.Clear();
+        foreach (var token in _codec.Encode(_prompts.Render([PromptMessage.User(question, 0)], opens: true)))
+        {
+            if (token.Picture >= 0)
+            {
+                var count = (int)features.shape[0];
+                _step.Features.Add(new FeatureRows(ids.Count, features, 0, count));
+                ids.AddRange(Enumerable.Repeat(0L, count));
+                continue;
+            }
+
+            ids.Add(token.Id);
+        }
+
+        Add(0, ids);
     }
 
-    private (int Id, int Count) Step(Tensor embeddings, int start)
+    // Tokens from a position on, the last of which tells what comes next.
+    private void Add(int start, IReadOnlyList<long> ids)
     {
-        using var scope = NewDisposeScope();
-        var count = (int)embeddings.shape[0];
-        var batch = new PagedBatch(BlockSize);
-        batch.Add(_blocks, start, count);
-        var positions = tensor(batch.Positions.ToArray());
-        var hidden = _model.Network.Forward(embeddings, positions, new PagedAttention(_cache, batch, CPU));
-        return ((int)_model.Network.Logits(hidden.narrow(0, count - 1, 1)).argmax().item<long>(), count);
+        _step.Batch.Add(_blocks, start, ids.Count);
+        _step.Ids.AddRange(ids);
+        _step.Sampled.Add(ids.Count - 1);
+    }
+
+    private int Step()
+    {
+        _decoder.Decode(_step, _logits);
+        return _logits.IndexOf(_logits.Max());
     }
 }

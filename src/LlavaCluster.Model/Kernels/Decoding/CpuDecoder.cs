@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
@@ -46,8 +47,11 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
 
     public long WeightBytes => _weights.Head.Bytes + _weights.Layers.Sum(layer => new[] { layer.Query, layer.Key, layer.Value, layer.Output, layer.Gate, layer.Up, layer.Down }.Sum(matrix => matrix.Bytes));
 
-    public void Decode(DecoderStep step, Span<float> logits)
+    public bool Picks => false; // rows of logits are where they are wanted
+
+    public void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default)
     {
+        Debug.Assert(step.Picked.Count == 0, "This decoder does not pick.");
         _buffers.Require(step.Ids.Count);
         Embed(step);
         Forward(step.Batch);

@@ -17,12 +17,16 @@ public sealed class DecoderStep(int blockSize)
     /// <summary>Tokens of the batch whose next-token logits are wanted.</summary>
     public List<long> Sampled { get; } = [];
 
+    /// <summary>Tokens of the batch of which no more than the likeliest next token is wanted; only for decoders that <see cref="IPagedDecoder.Picks"/>.</summary>
+    public List<PickedRow> Picked { get; } = [];
+
     public void Clear()
     {
         Batch.Clear();
         Ids.Clear();
         Features.Clear();
         Sampled.Clear();
+        Picked.Clear();
     }
 }
 
@@ -31,3 +35,15 @@ public sealed class DecoderStep(int blockSize)
 /// <param name="First">The first of them that is used.</param>
 /// <param name="Count">How many are.</param>
 public readonly record struct FeatureRows(int Row, Tensor Features, int First, int Count);
+
+/// <summary>A token of the batch whose likeliest next token is wanted: the highest logit, the lowest id among equals, or one of this type's numbers below zero.</summary>
+/// <param name="Row">The token.</param>
+/// <param name="SkipsEnds">What ends an answer (<see cref="TokenBans.Ends"/>) is picked only where nothing else is left.</param>
+public readonly record struct PickedRow(int Row, bool SkipsEnds)
+{
+    /// <summary>The row has NaN or plus infinity beside the reserved ids.</summary>
+    public const int NotFinite = -1;
+
+    /// <summary>Every id is reserved or minus infinity.</summary>
+    public const int NothingAllowed = -2;
+}

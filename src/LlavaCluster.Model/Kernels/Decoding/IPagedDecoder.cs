@@ -6,6 +6,11 @@ public interface IPagedDecoder : IDisposable
     /// <summary>Bytes of weights that a step with logits reads at least.</summary>
     long WeightBytes { get; }
 
-    /// <summary>Computes a step: writes its keys and values to the cache and the wanted logits, [sampled, vocab] in float32, to <paramref name="logits"/>.</summary>
-    void Decode(DecoderStep step, Span<float> logits);
+    /// <summary>Whether it takes <see cref="DecoderStep.Picked"/>, which saves the way of whole rows of logits from a device to the host.</summary>
+    bool Picks { get; }
+
+    /// <summary>Computes a step and waits for it: writes its keys and values to the cache and what is wanted of it to the host.</summary>
+    /// <param name="logits">Filled with the sampled rows' logits, [sampled, vocab] in float32.</param>
+    /// <param name="picks">Filled with the picked rows' ids, or numbers below zero (<see cref="PickedRow"/>), [picked].</param>
+    void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default);
 }

@@ -1,5 +1,6 @@
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Attention;
+using LlavaCluster.Model.Kernels.Operators;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using TorchSharp;
@@ -41,8 +42,9 @@ public static class PagedDecoder
     /// <param name="team">The threads that compute on a CPU; the caller owns it.</param>
     /// <param name="mostTokens">Of one step.</param>
     /// <param name="weights">What to make of the matrices; null leaves them as they are.</param>
+    /// <param name="bans">For a decoder that picks; null bans nothing.</param>
     /// <exception cref="NotSupportedException">Another format than the network's own for a network that our kernels do not take, or one that they do not make; or packed matrices where our kernels do not run.</exception>
-    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null)
+    public static IPagedDecoder For(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat? weights = null, TokenBans? bans = null)
     {
         var own = Own(network);
         var format = weights ?? network.Packed?.Format ?? own;
@@ -59,7 +61,7 @@ public static class PagedDecoder
         }
 
         return weights is null || (format == own && network.Dtype is ScalarType.BFloat16 or ScalarType.Float32)
-            ? new TorchDecoder(network, cache)
+            ? new TorchDecoder(network, cache, bans ?? TokenBans.None)
             : throw new NotSupportedException($"{weights} weights cannot be made of this model's {network.Dtype} on {network.Device.type}: they need a CPU, no biases, axes that are multiples of {ProductKernel.InputMultiple}, and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens.");
     }
 

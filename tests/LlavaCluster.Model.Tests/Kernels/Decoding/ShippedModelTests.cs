@@ -2,6 +2,7 @@ using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Imaging;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Kernels.Operators;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Text;
 using LlavaCluster.TestSupport;
@@ -29,7 +30,7 @@ public sealed class ShippedModelTests
         using var team = new KernelTeam(2);
         using var model = LlavaModel.Load(Folder, dtype: ScalarType.Float32);
 
-        var expected = Draw(model, question, cache => new TorchDecoder(model.Network, cache));
+        var expected = Draw(model, question, cache => new TorchDecoder(model.Network, cache, TokenBans.None));
         var ours = Draw(model, question, cache => Ours(model, cache, team));
 
         Assert.Equal(expected.Select(token => token.Id), ours.Select(token => token.Id));
@@ -43,7 +44,7 @@ public sealed class ShippedModelTests
         using var team = new KernelTeam(2);
         using var exact = LlavaModel.Load(Folder, dtype: ScalarType.Float32);
         using var model = LlavaModel.Load(Folder, dtype: ScalarType.BFloat16);
-        var expected = Draw(exact, question, cache => new TorchDecoder(exact.Network, cache));
+        var expected = Draw(exact, question, cache => new TorchDecoder(exact.Network, cache, TokenBans.None));
 
         var ours = Draw(model, question, cache => Ours(model, cache, team), [.. expected.Select(token => token.Id)]);
 
