@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Model;
+using LlavaCluster.Model.Kernels.Decoding;
 using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Engine;
@@ -77,7 +78,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
             throw new ArgumentException(violation, nameof(options));
         }
 
-        var runner = await device.RunAsync(() => new ModelRunner(network, options), cancellationToken).ConfigureAwait(false);
+        var runner = await device.RunAsync(() => new ModelRunner(network, options, new TokenBans(model.ReservedTokens, model.EndTokens)), cancellationToken).ConfigureAwait(false);
         try
         {
             return new LlmEngine(model, options, device, runner, time, instruments, logger);

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 
 namespace LlavaCluster.Engine.Execution;
@@ -21,10 +22,14 @@ internal interface IModelRunner : IDisposable
     void EncodePart(ImageWork image, int first, int count);
 
     /// <summary>
-    /// Computes the rows as one packed batch, guesses included, writing their keys and values. For every row that <see cref="StepRow.Samples"/>, in order, the logits of its last known
-    /// position and of its guesses are written to <paramref name="logits"/>, vocabulary floats each. May be repeated after a failure, with fewer rows.
+    /// Computes the rows as one packed batch, guesses included, writing their keys and values. For every row that <see cref="StepRow.Samples"/>, in order, its last known position and its
+    /// guesses are written: where it is picked (<see cref="Picks"/>) an id each to <paramref name="picks"/>, or one of PickedRow's numbers, else logits to <paramref name="logits"/>,
+    /// vocabulary floats each. May be repeated after a failure, with fewer rows.
     /// </summary>
-    void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits);
+    void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits, Span<int> picks);
+
+    /// <summary>Whether it picks the next tokens of sequences whose <see cref="Sequence.Draw"/> is another than <see cref="DrawKind.Sampler"/>, where logits are far from the host.</summary>
+    bool Picks { get; }
 
     /// <summary>Computes something small that concerns no request; throws where the device is lost.</summary>
     void Probe();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels;
@@ -24,7 +25,7 @@ internal sealed class ModelRunner : IModelRunner
     private readonly Dictionary<int, Tensor> _features = [];
     private (int Slot, ITileEncoding Tiles)? _encoding;
 
-    public ModelRunner(LlavaNetwork network, EngineOptions options)
+    public ModelRunner(LlavaNetwork network, EngineOptions options, TokenBans bans)
     {
         _network = network;
         _step = new DecoderStep(options.BlockSize);
@@ -32,7 +33,7 @@ internal sealed class ModelRunner : IModelRunner
         try
         {
             _cache = new KvCache(network.Config.Text, options.KvBlocks, options.BlockSize, network.Dtype, network.Device);
-            _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep, options.Weights);
+            _decoder = PagedDecoder.For(network, _cache, _team, options.MaxTokensPerStep, options.Weights, bans);
             _encoder = TileEncoder.For(network, _team);
         }
         catch
@@ -43,6 +44,8 @@ internal sealed class ModelRunner : IModelRunner
             throw;
         }
     }
+
+    public bool Picks => _decoder.Picks;
 
     public int EncodingStages => _encoder.Stages;
 
@@ -110,7 +113,7 @@ internal sealed class ModelRunner : IModelRunner
         DropEncoding();
     }
 
-    public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits)
+    public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits, Span<int> picks)
     {
         _step.Clear();
         foreach (var row in rows)
@@ -118,7 +121,7 @@ internal sealed class ModelRunner : IModelRunner
             Describe(row);
         }
 
-        _decoder.Decode(_step, logits);
+        _decoder.Decode(_step, logits, picks);
     }
 
     public void Probe()
@@ -167,13 +170,13 @@ internal sealed class ModelRunner : IModelRunner
         _features.Add(work.Slot, features.DetachFromDisposeScope());
     }
 
-    // [tiles of all, 3, S, S] on the device
+    // [tiles of all, 3, S, S] on the host
     private Tensor Pixels(IReadOnlyList<ImageWork> images)
     {
         var size = _network.Config.Vision.ImageSize;
         var pixels = empty(images.Sum(i => i.Image.Layout.Tiles), 3, size, size, ScalarType.Float32);
         Fill(pixels, images, 3 * size * size);
-        return pixels.to(_network.Device);
+        return pixels;
     }
 
     private static void Fill(Tensor pixels, IReadOnlyList<ImageWork> images, int tileValues)
@@ -209,9 +212,16 @@ internal sealed class ModelRunner : IModelRunner
             }
         }
 
-        for (var i = 0; i < row.Sampled; i++)
+        for (var i = last; i < last + row.Sampled; i++)
         {
-            _step.Sampled.Add(last + i);
+            if (Picks && sequence.Draw != DrawKind.Sampler)
+            {
+                _step.Picked.Add(new PickedRow(i, SkipsEnds: sequence.Draw == DrawKind.HighestButEnds));
+            }
+            else
+            {
+                _step.Sampled.Add(i);
+            }
         }
     }
 

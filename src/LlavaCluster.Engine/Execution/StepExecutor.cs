@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 
 namespace LlavaCluster.Engine.Execution;
@@ -14,6 +15,7 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
     private readonly List<StepRow> _rows = [];
     private readonly List<int> _planRows = [];
     private float[] _logits = [];
+    private int[] _picks = [];
     private ImageWork _part; // its pixels may leave the pool before it is encoded
 
     /// <summary>Results of the last step, by row of the plan.</summary>
@@ -30,23 +32,13 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         EncodePart(plan);
         Encode(plan);
         SelectRows(plan);
-        var samples = 0;
-        foreach (var row in _rows)
-        {
-            samples += row.Sampled;
-        }
-
-        if (_logits.Length < samples * vocabulary)
-        {
-            // How many there are changes with every step's guesses: few sizes, so that it soon allocates no more.
-            _logits = new float[(int)BitOperations.RoundUpToPowerOf2((uint)samples) * vocabulary];
-        }
-
-        Forward(0, _rows.Count, 0);
+        Reserve(After(default, CollectionsMarshal.AsSpan(_rows)));
+        Forward(0, _rows.Count, default);
     }
 
-    /// <summary>The logits of a row that sampled, after so many of its guesses; valid until the next step.</summary>
-    public ReadOnlySpan<float> LogitsOf(RowResult result, int guesses) => _logits.AsSpan((result.Sample + guesses) * vocabulary, vocabulary);
+    /// <summary>What came of a row that sampled, after so many of its guesses; valid until the next step.</summary>
+    public RowScores ScoresOf(RowResult result, int guesses) =>
+        result.IsPicked ? RowScores.Picked(_picks[result.Sample + guesses]) : RowScores.Row(_logits.AsSpan((result.Sample + guesses) * vocabulary, vocabulary));
 
     /// <summary>Whether the device still computes anything.</summary>
     public bool DeviceAnswers()
@@ -158,7 +150,33 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         return null;
     }
 
-    private void Forward(int first, int count, int sample)
+    // How many there are changes with every step's guesses: few sizes, so that it soon allocates no more.
+    private void Reserve(Place most)
+    {
+        if (_logits.Length < most.Sample * vocabulary)
+        {
+            _logits = new float[(int)BitOperations.RoundUpToPowerOf2((uint)most.Sample) * vocabulary];
+        }
+
+        if (_picks.Length < most.Pick)
+        {
+            _picks = new int[BitOperations.RoundUpToPowerOf2((uint)most.Pick)];
+        }
+    }
+
+    private bool IsPicked(in StepRow row) => runner.Picks && row.Sequence.Draw != DrawKind.Sampler;
+
+    private Place After(Place place, ReadOnlySpan<StepRow> rows)
+    {
+        foreach (ref readonly var row in rows)
+        {
+            place = IsPicked(row) ? place with { Pick = place.Pick + row.Sampled } : place with { Sample = place.Sample + row.Sampled };
+        }
+
+        return place;
+    }
+
+    private void Forward(int first, int count, Place place)
     {
         if (count == 0)
         {
@@ -168,11 +186,12 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
         var rows = CollectionsMarshal.AsSpan(_rows).Slice(first, count);
         try
         {
-            runner.Forward(rows, _logits.AsSpan(sample * vocabulary));
+            runner.Forward(rows, _logits.AsSpan(place.Sample * vocabulary), _picks.AsSpan(place.Pick));
             for (var i = 0; i < count; i++)
             {
-                Results[_planRows[first + i]] = new RowResult(null, rows[i].Samples ? sample : RowResult.NoSample);
-                sample += rows[i].Sampled;
+                var isPicked = IsPicked(rows[i]);
+                Results[_planRows[first + i]] = new RowResult(null, !rows[i].Samples ? RowResult.NoSample : isPicked ? place.Pick : place.Sample, isPicked);
+                place = After(place, rows.Slice(i, 1));
             }
         }
         catch (Exception exception)
@@ -185,22 +204,20 @@ internal sealed class StepExecutor(IModelRunner runner, PixelPool pixels, int vo
             }
 
             var half = count / 2;
-            var before = 0;
-            foreach (var row in rows[..half])
-            {
-                before += row.Sampled;
-            }
-
-            Forward(first, half, sample);
-            Forward(first + half, count - half, sample + before);
+            Forward(first, half, place);
+            Forward(first + half, count - half, After(place, rows[..half]));
         }
     }
+
+    /// <summary>Where the next row's results go: so many rows of logits and so many picks are before them.</summary>
+    private readonly record struct Place(int Sample, int Pick);
 }
 
 /// <summary>What came of one row.</summary>
 /// <param name="Fault">Why it could not be computed, or null.</param>
-/// <param name="Sample">Index of its logits, those after its guesses behind them, or <see cref="NoSample"/>.</param>
-internal readonly record struct RowResult(Exception? Fault, int Sample)
+/// <param name="Sample">Index of its logits or of its pick, those after its guesses behind them, or <see cref="NoSample"/>.</param>
+/// <param name="IsPicked">Which of the two.</param>
+internal readonly record struct RowResult(Exception? Fault, int Sample, bool IsPicked = false)
 {
     public const int NoSample = -1;
 }

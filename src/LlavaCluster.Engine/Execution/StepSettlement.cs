@@ -1,5 +1,6 @@
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Generation;
+using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 using Microsoft.Extensions.Logging;
 
@@ -102,7 +103,7 @@ internal sealed partial class StepSettlement(
     private int PublishAll(LiveRequest request, in StepRow row, RowResult result)
     {
         var (sequence, known, right) = (row.Sequence, row.Start + row.Count, 0);
-        while (Publish(request, sequence, executor.LogitsOf(result, right)))
+        while (Publish(request, sequence, executor.ScoresOf(result, right)))
         {
             while (right < row.Guesses && known + right < sequence.Length && sequence.Tokens[known + right] == sequence.Guess[right])
             {
@@ -125,12 +126,12 @@ internal sealed partial class StepSettlement(
     }
 
     /// <summary>Whether the choice goes on.</summary>
-    private bool Publish(LiveRequest request, Sequence sequence, ReadOnlySpan<float> logits)
+    private bool Publish(LiveRequest request, Sequence sequence, RowScores scores)
     {
         var choice = (Choice)sequence.Tag!;
         try
         {
-            if (publisher.Publish(request, choice, logits) is { } failure)
+            if (publisher.Publish(request, choice, scores) is { } failure)
             {
                 DistrustIfBroken(request, failure);
                 requests.Fail(request, failure.Kind, failure.Message);

@@ -4,7 +4,7 @@ using LlavaCluster.Engine.Sampling;
 
 namespace LlavaCluster.Engine.Execution;
 
-/// <summary>Draws a choice's next token from its logits and puts it into the request's stream. One thread.</summary>
+/// <summary>Draws a choice's next token from its logits, unless the device has picked it, and puts it into the request's stream. One thread.</summary>
 internal sealed class TokenPublisher(EngineModel model, EngineInstruments instruments, TimeProvider time)
 {
     // Behind one draw: the stream stays bounded whatever a constraint prescribes.
@@ -16,11 +16,11 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
     public long Generated { get; private set; }
 
     /// <summary>Draws the next token, and takes those behind it that the constraint leaves no choice about. Null, or why there is no next token.</summary>
-    public RequestFailure? Publish(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
+    public RequestFailure? Publish(LiveRequest request, Choice choice, RowScores scores)
     {
         try
         {
-            if (Draw(request, choice, logits) is { } failure)
+            if (Draw(request, choice, scores) is { } failure)
             {
                 return failure;
             }
@@ -34,13 +34,13 @@ internal sealed class TokenPublisher(EngineModel model, EngineInstruments instru
         }
     }
 
-    private RequestFailure? Draw(LiveRequest request, Choice choice, ReadOnlySpan<float> logits)
+    private RequestFailure? Draw(LiveRequest request, Choice choice, RowScores scores)
     {
         var options = request.Request.Sampling;
-        var sampled = _sampler.Sample(new SamplingRow
+        var sampled = scores.Pick ?? _sampler.Sample(new SamplingRow
         {
             Allowed = choice.Constraint is { } constraint ? constraint.Allowed : default,
-            Logits = logits,
+            Logits = scores.Logits,
             Options = options,
             History = choice.History,
             Noise = new NoiseKey(request.Seed, choice.Index, choice.History.Position),

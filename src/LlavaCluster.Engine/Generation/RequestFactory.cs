@@ -104,6 +104,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         Weight = request.Tenant.Weight,
         Priority = request.Priority,
         Deadline = request.Deadline,
+        Draw = request.Constraint is null ? request.Sampling.Draw : DrawKind.Sampler,
     };
 
     private static Submission.Rejected Invalid(string message) => new(RejectionReason.Invalid, message);

@@ -55,6 +55,12 @@ public sealed record SamplingOptions
 
     /// <summary>Whether the draw is the plain maximum.</summary>
     public bool IsGreedy => Temperature == 0;
+
+    /// <summary>What a row of logits is needed for where no constraint restricts it.</summary>
+    internal DrawKind Draw =>
+        !IsGreedy || RepetitionPenalty != 1 || FrequencyPenalty != 0 || PresencePenalty != 0 || !LogitBias.IsDefaultOrEmpty || Logprobs ? DrawKind.Sampler
+        : IgnoreEos ? DrawKind.HighestButEnds
+        : DrawKind.Highest;
 }
 
 /// <summary>What is added to the score of one token.</summary>

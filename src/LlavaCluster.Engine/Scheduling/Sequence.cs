@@ -1,4 +1,5 @@
 using LlavaCluster.Engine.Caching;
+using LlavaCluster.Engine.Sampling;
 
 namespace LlavaCluster.Engine.Scheduling;
 
@@ -25,6 +26,9 @@ internal sealed record SequenceSpec
     public RequestPriority Priority { get; init; }
 
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>What its next tokens are drawn by; for the runner.</summary>
+    public DrawKind Draw { get; init; }
 }
 
 /// <summary>
@@ -64,6 +68,8 @@ internal sealed class Sequence
     public double Weight => _spec.Weight;
 
     public DateTimeOffset? Deadline => _spec.Deadline;
+
+    public DrawKind Draw => _spec.Draw;
 
     /// <summary>The class it is served in: the requested one, or a higher one after long waiting.</summary>
     public RequestPriority Priority { get; set; }

@@ -8,7 +8,7 @@ public interface ITileEncoder : IDisposable
     /// <summary>Parts of an encoding; at least 1.</summary>
     int Stages { get; }
 
-    /// <summary>Begins with normalised pixels [tiles, 3, S, S] in float32; the caller owns the encoding.</summary>
+    /// <summary>Begins with normalised pixels [tiles, 3, S, S] in float32, on the host or the network's device; the caller owns the encoding.</summary>
     ITileEncoding Begin(Tensor pixels);
 }
 

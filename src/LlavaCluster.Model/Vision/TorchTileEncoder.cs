@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Vision;
@@ -7,10 +8,19 @@ internal sealed class TorchTileEncoder(LlavaNetwork network) : ITileEncoder
 {
     public int Stages => Math.Max(1, network.VisionDepth);
 
-    public ITileEncoding Begin(Tensor pixels) => network.BeginTiles(pixels);
+    public ITileEncoding Begin(Tensor pixels)
+    {
+        using var scope = NewDisposeScope();
+        return network.BeginTiles(OnDevice(pixels));
+    }
 
     public void Dispose()
     {
         // The network belongs to others.
     }
+
+    // Through pinned memory to a GPU, so that nobody waits: libtorch keeps the memory until the copy is done.
+    private Tensor OnDevice(Tensor pixels) => pixels.device_type == DeviceType.CPU && network.Device.type == DeviceType.CUDA
+        ? pixels.pin_memory().to(network.Device, non_blocking: true)
+        : pixels.to(network.Device);
 }

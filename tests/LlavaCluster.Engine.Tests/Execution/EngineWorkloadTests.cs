@@ -18,6 +18,8 @@ public sealed class EngineWorkloadTests
         from maxTokens in Gen.Int[1, 20]
         from choices in Gen.Frequency((3, Gen.Const(1)), (1, Gen.Int[2, 3]))
         from temperature in Gen.OneOf(Gen.Const(0.0), Gen.Const(1.0))
+        from penalty in Gen.OneOf(Gen.Const(0.0), Gen.Const(0.5))
+        from endless in Gen.Bool
         from seed in Gen.Long
         from priority in Gen.Int[0, 2]
         select Requests.Of(
@@ -28,7 +30,7 @@ public sealed class EngineWorkloadTests
                     .. Enumerable.Range(image, images).Select(i => Requests.Image(i, imageTokens)),
                     Requests.Text(own),
                 ])
-            .With(s => s with { Temperature = temperature, Seed = seed, Choices = choices, FrequencyPenalty = 0.5, Stop = Requests.Stops("bad", "cab") })
+            .With(s => s with { Temperature = temperature, Seed = seed, Choices = choices, FrequencyPenalty = penalty, IgnoreEos = endless, Stop = Requests.Stops("bad", "cab") })
             with { Priority = (RequestPriority)priority };
 
     private static readonly Gen<EngineOptions> Options =
@@ -59,12 +61,13 @@ public sealed class EngineWorkloadTests
     [Fact]
     public void Run_WhateverTheBatchTheChunksTheGuessesAndThePreemptions_GivesWhatEachRequestGivesAlone()
     {
-        Gen.Select(Request.Array[1, 8], Options, Gen.Bool).Sample(
-            (requests, options, repeats) =>
+        Gen.Select(Request.Array[1, 8], Options, Gen.Bool, Gen.Bool).Sample(
+            (requests, options, repeats, picks) =>
             {
                 var alone = requests.Select(r => EngineBench.Alone(r, repeats: repeats)).ToList();
                 using var bench = new EngineBench(options);
                 bench.Runner.Repeats = repeats;
+                bench.Runner.Picks = picks;
                 bench.Runner.OnWork = work => bench.Time.Advance(TimeSpan.FromMicroseconds(10 + work));
                 var live = new List<LiveRequest>();
                 foreach (var request in requests)

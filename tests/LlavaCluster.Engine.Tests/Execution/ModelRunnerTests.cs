@@ -2,6 +2,7 @@ using LlavaCluster.Engine.Execution;
 using LlavaCluster.Model;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Imaging;
+using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Vision;
@@ -19,7 +20,7 @@ public sealed class ModelRunnerTests
     public void Probe_OnAWorkingDevice_ReturnsAndLeavesNothing(string checkpoint, torch.ScalarType dtype)
     {
         using var model = LlavaModel.Load(Goldens.Path(checkpoint), dtype: dtype);
-        using var runner = new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4 });
+        using var runner = new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4 }, TokenBans.None);
         using var scope = torch.NewDisposeScope();
 
         runner.Probe();
@@ -33,7 +34,7 @@ public sealed class ModelRunnerTests
         using var model = LlavaModel.Load(Goldens.Path("a_llava15"));
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 
-        Assert.Throws<NotSupportedException>(() => new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4, Weights = WeightFormat.Q8 }));
+        Assert.Throws<NotSupportedException>(() => new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4, Weights = WeightFormat.Q8 }, TokenBans.None));
 
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
@@ -43,7 +44,7 @@ public sealed class ModelRunnerTests
     {
         var config = LlavaConfigReader.Read(Goldens.Path("a_llava15")) with { Projector = new ProjectorConfig(0) };
         using var network = new LlavaNetwork(config, new Zeros(), torch.ScalarType.Float32, torch.CPU);
-        using var runner = new ModelRunner(network, new EngineOptions { BlockSize = 4, KvBlocks = 4 });
+        using var runner = new ModelRunner(network, new EngineOptions { BlockSize = 4, KvBlocks = 4 }, TokenBans.None);
         var image = new PromptImage { Digest = ContentDigest.Of("1"u8), Preprocessing = ContentDigest.Of("2"u8), Layout = TileLayout.Single, Tokens = 16, LoadPixels = _ => throw new InvalidOperationException() };
 
         var fault = Assert.Throws<InvalidDataException>(() => runner.Encode([new ImageWork(0, image, new float[3 * 56 * 56])]));
@@ -62,7 +63,7 @@ public sealed class ModelRunnerTests
         var pixels = Enumerable.Range(0, layout.Tiles * 3 * size * size).Select(i => (i % 251 / 125f) - 1).ToArray();
         var image = new PromptImage { Digest = ContentDigest.Of("1"u8), Preprocessing = ContentDigest.Of("2"u8), Layout = layout, Tokens = layout.Tokens(model.Config.TokensPerTile), LoadPixels = _ => throw new InvalidOperationException() };
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        using (var runner = new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4 }))
+        using (var runner = new ModelRunner(model.Network, new EngineOptions { BlockSize = 4, KvBlocks = 4 }, TokenBans.None))
         {
             Assert.True(runner.EncodingStages > 1);
             runner.EncodePart(new ImageWork(0, image, pixels), 0, 1);

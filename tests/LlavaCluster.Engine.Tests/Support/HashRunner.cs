@@ -1,5 +1,7 @@
 using LlavaCluster.Engine.Execution;
+using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
+using LlavaCluster.Model.Kernels.Decoding;
 
 namespace LlavaCluster.Engine.Tests.Support;
 
@@ -11,6 +13,7 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
 {
     private readonly ulong[] _states = new ulong[options.KvBlocks * options.BlockSize];
     private readonly Dictionary<int, ulong> _features = [];
+    private readonly float[] _scores = new float[vocabulary];
     private (int Slot, int Stages) _part;
 
     public int ImageSlots => _features.Count;
@@ -87,7 +90,10 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
         }
     }
 
-    public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits)
+    /// <summary>Lets it pick what may be picked, as a device far from the host does.</summary>
+    public bool Picks { get; set; }
+
+    public void Forward(ReadOnlySpan<StepRow> rows, Span<float> logits, Span<int> picks)
     {
         OnDevice?.Invoke();
         var total = 0;
@@ -110,7 +116,18 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
             {
                 var token = i < row.Count ? row.Sequence.Tokens[row.Start + i] : row.Sequence.Guess[i - row.Count];
                 StateOf(row.Sequence, row.Start + i) = state = Next(state, row.Sequence, row.Start + i, token);
-                if (row.Samples && i >= row.Count - 1)
+                if (!row.Samples || i < row.Count - 1)
+                {
+                    continue;
+                }
+
+                if (Picks && row.Sequence.Draw != DrawKind.Sampler)
+                {
+                    Score(state, token, _scores);
+                    picks[0] = Pick(row.Sequence.Draw);
+                    picks = picks[1..];
+                }
+                else
                 {
                     Score(state, token, logits[..vocabulary]);
                     logits = logits[vocabulary..];
@@ -122,6 +139,21 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
     public void Probe() => OnDevice?.Invoke();
 
     public void Dispose() => IsDisposed = true;
+
+    private int Pick(DrawKind draw)
+    {
+        if (_scores.Contains(float.NaN))
+        {
+            return PickedRow.NotFinite;
+        }
+
+        foreach (var id in draw == DrawKind.HighestButEnds ? Requests.Model.ReservedTokens.Concat(Requests.Model.EndTokens) : Requests.Model.ReservedTokens)
+        {
+            _scores[id] = float.NegativeInfinity;
+        }
+
+        return _scores.IndexOf(_scores.Max());
+    }
 
     private ref ulong StateOf(Sequence sequence, int position) =>
         ref _states[(sequence.Blocks.Blocks[position / options.BlockSize] * options.BlockSize) + (position % options.BlockSize)];
