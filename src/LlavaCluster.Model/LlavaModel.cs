@@ -21,7 +21,7 @@ public sealed class LlavaModel : IDisposable
     public LlavaConfig Config => _checkpoint.Config;
 
     /// <summary>Loads a model folder (<see cref="CheckpointReader"/> names the layouts). Where the stored type is the type asked for, the weights stay in the mapped file.</summary>
-    /// <param name="dtype">The type to compute in; null picks float32 below <see cref="WidenBelowBytes"/> and the stored type, or bfloat16 for float16 on a CPU, above; bfloat16 beside packed matrices where that is fast.</param>
+    /// <param name="dtype">The type to compute in; null picks float32 below <see cref="WidenBelowBytes"/> and the stored type, or bfloat16 for float16 on a CPU, above; bfloat16 beside packed matrices where that is fast, and on a GPU always.</param>
     /// <exception cref="CheckpointException">The folder is not a model, or its tensors are not those of its config.</exception>
     public static LlavaModel Load(string folder, CheckpointOptions? options = null, ScalarType? dtype = null, Device? device = null)
     {
@@ -54,6 +54,7 @@ public sealed class LlavaModel : IDisposable
     // A CPU has fast products for bfloat16 but none for float16.
     private static ScalarType DefaultType(Checkpoint checkpoint, Device device) => checkpoint.StoredType switch
     {
+        _ when device.type == TorchSharp.DeviceType.CUDA => ScalarType.BFloat16,
         _ when checkpoint.Packed is not null && HasFastBFloat16 && device.type == TorchSharp.DeviceType.CPU => ScalarType.BFloat16,
         _ when checkpoint.Bytes < WidenBelowBytes => ScalarType.Float32,
         ScalarType.Float16 when device.type == TorchSharp.DeviceType.CPU => ScalarType.BFloat16,

@@ -20,7 +20,7 @@ public sealed class EngineSizingTests
     [Fact]
     public void For_WhenTheMemoryHoldsLessThanOneContext_KeepsOneContext()
     {
-        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, 7_000_000_000, kvBytes: 1 << 20, maxImageTokens: 576, threads: 2, machineCode: true);
+        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, 7_000_000_000, kvBytes: 1 << 20, maxImageTokens: 576, EngineSizing.OfCpu(2, machineCode: true));
 
         Assert.Equal((4096 / 16) + 8, options.KvBlocks);
         Assert.Null(options.Validate());
@@ -32,7 +32,7 @@ public sealed class EngineSizingTests
     [InlineData(7_000_000_000, 16, 457)] // 4 s * 16 threads * 100 GFLOP/s / (2 * 7 G)
     public void For_SizesAStepByTheModelAndTheThreads(long parameters, int threads, int expected)
     {
-        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, parameters, 1 << 30, 576, threads, machineCode: true);
+        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, parameters, 1 << 30, 576, EngineSizing.OfCpu(threads, machineCode: true));
 
         Assert.Equal(expected, options.MaxTokensPerStep);
         Assert.Null(options.Validate());
@@ -41,7 +41,7 @@ public sealed class EngineSizingTests
     [Fact]
     public void For_WeighsAPictureTokenByTheLayersItPasses()
     {
-        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, 7_000_000_000, 1 << 30, 576, threads: 2, machineCode: true);
+        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, 7_000_000_000, 1 << 30, 576, EngineSizing.OfCpu(2, machineCode: true));
 
         Assert.Equal(302.0 / 6476, options.ImageTokenCost, tolerance: 1e-4); // millions of weights in the layers of CLIP-L and of a 7B model
     }
@@ -51,7 +51,7 @@ public sealed class EngineSizingTests
     {
         var long7 = Vicuna7 with { Text = Vicuna7.Text with { MaxPositions = 1 << 20 } };
 
-        var options = EngineSizing.For(long7, ScalarType.BFloat16, 7_000_000_000, kvBytes: 1 << 20, maxImageTokens: 576, threads: 2, machineCode: true);
+        var options = EngineSizing.For(long7, ScalarType.BFloat16, 7_000_000_000, kvBytes: 1 << 20, maxImageTokens: 576, EngineSizing.OfCpu(2, machineCode: true));
 
         Assert.Equal((1 << 16) + 8, options.KvBlocks);
     }
@@ -62,7 +62,7 @@ public sealed class EngineSizingTests
     [InlineData(7_000_000_000, 2, false, 4 * 124)] // a tenth of the speed
     public void For_GivesAStepSeveralTimesTheTimeItShouldTake(long parameters, int threads, bool machineCode, double seconds)
     {
-        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, parameters, 1 << 30, 576, threads, machineCode);
+        var options = EngineSizing.For(Vicuna7, ScalarType.BFloat16, parameters, 1 << 30, 576, EngineSizing.OfCpu(threads, machineCode));
 
         Assert.Equal(seconds, options.StepTimeout.TotalSeconds, tolerance: 4);
     }

@@ -33,6 +33,7 @@ internal sealed class DeviceBenchmark : IDisposable
     private readonly BandwidthProbe _probe;
     private readonly DecoderStep _step = new(BlockSize);
     private readonly float[] _logits;
+    private readonly int[] _picks;
 
     public DeviceBenchmark(LlavaNetwork network, DeviceBenchmarkOptions options, TimeProvider time)
     {
@@ -44,6 +45,7 @@ internal sealed class DeviceBenchmark : IDisposable
         _encoder = TileEncoder.For(network, _team);
         _probe = new BandwidthProbe(_team, time);
         _logits = new float[most * network.Config.Text.VocabSize];
+        _picks = new int[most];
     }
 
     public long WeightBytes => _decoder.WeightBytes;
@@ -155,10 +157,17 @@ internal sealed class DeviceBenchmark : IDisposable
                 blocks[^1] = ContextBlocks + sequence;
                 _step.Batch.Add(blocks, (ContextBlocks * BlockSize) + i, 1);
                 _step.Ids.Add(sequence);
-                _step.Sampled.Add(sequence);
+                if (_decoder.Picks)
+                {
+                    _step.Picked.Add(new PickedRow(sequence, SkipsEnds: false));
+                }
+                else
+                {
+                    _step.Sampled.Add(sequence);
+                }
             }
 
-            _decoder.Decode(_step, _logits.AsSpan(0, batch * _network.Config.Text.VocabSize));
+            _decoder.Decode(_step, _logits.AsSpan(0, batch * _network.Config.Text.VocabSize), _picks);
         }
     }
 

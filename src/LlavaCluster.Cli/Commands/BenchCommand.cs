@@ -18,6 +18,7 @@ internal static class BenchCommand
 
     private static readonly Option<string> Model = new("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder; \"llava models random\" writes one of any size." };
     private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
+    private static readonly Option<string> ComputesOn = new Option<string>("--device") { Description = DeviceOption.Description }.NamesADevice();
     private static readonly Option<int[]> Batches = new("--batch") { DefaultValueFactory = _ => [1, 4, 16, 32], Description = "Sequences that decode together; may be given more than once.", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int> Context = new("--context") { DefaultValueFactory = _ => 640, Description = "Tokens each of them sees." };
     private static readonly Option<int> Prompt = new("--prompt") { DefaultValueFactory = _ => 512, Description = "Tokens of the prompt whose prefill is timed." };
@@ -29,7 +30,7 @@ internal static class BenchCommand
     private static Command Device(Terminal terminal)
     {
         Weights.AcceptOnlyFromAmong([.. WeightNames.All]);
-        var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, Batches, Context, Prompt, Rounds, Threads };
+        var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, ComputesOn, Batches, Context, Prompt, Rounds, Threads };
         foreach (var option in new[] { Context, Prompt, Rounds, Threads })
         {
             option.Within(1, Most);
@@ -42,6 +43,7 @@ internal static class BenchCommand
                 result.AddError($"{Batches.Name} must be from 1 to {Most}; was {batch}.");
             }
         });
+        command.CheckWeights(ComputesOn, Weights);
         command.SetAction(parsed => Run(parsed, terminal));
         return command;
     }
@@ -52,7 +54,7 @@ internal static class BenchCommand
         {
             var weights = WeightNames.Parse(parsed.GetRequiredValue(Weights));
             torch.set_num_threads(parsed.GetValue(Threads));
-            using var model = LlavaModel.Load(parsed.GetRequiredValue(Model), new CheckpointOptions(), WeightNames.TypeOf(weights));
+            using var model = LlavaModel.Load(parsed.GetRequiredValue(Model), new CheckpointOptions(), WeightNames.TypeOf(weights), DeviceOption.Of(parsed, ComputesOn).Open());
             var options = new DeviceBenchmarkOptions
             {
                 Threads = parsed.GetValue(Threads), Weights = weights, Batches = parsed.GetRequiredValue(Batches), Context = parsed.GetValue(Context), Prompt = parsed.GetValue(Prompt), Rounds = parsed.GetValue(Rounds),
@@ -77,13 +79,15 @@ internal static class BenchCommand
     {
         var network = model.Network;
         Line($"{folder}: {network.parameters().Sum(parameter => parameter.numel()) / 1e6:0} M parameters, {(options.Weights ?? network.Packed?.Format)?.ToString() ?? network.Dtype.ToString()}, {benchmark.WeightBytes / 1e9:0.000} GB of weights a step");
-        Line($"{RuntimeInformation.OSArchitecture}, {options.Threads} threads, medians of {options.Rounds}");
+        Line($"{RuntimeInformation.OSArchitecture}, {(network.Device.type == DeviceType.CPU ? $"{options.Threads} threads" : network.Device.ToString())}, medians of {options.Rounds}");
         Line($"");
         Line($"| what | figure | of the ceiling |");
         Line($"|---|---|---|");
         foreach (var figure in benchmark.Decode())
         {
-            Line($"| decode, {figure.Batch} at once, context {options.Context} | {figure.TokensPerSecond:0.0} tokens/s | {figure.Share:0.00} of {figure.Bandwidth / 1e9:0.0} GB/s |");
+            // The bandwidth that is probed is the host's.
+            var share = network.Device.type == DeviceType.CPU ? string.Create(CultureInfo.InvariantCulture, $"{figure.Share:0.00} of {figure.Bandwidth / 1e9:0.0} GB/s") : "";
+            Line($"| decode, {figure.Batch} at once, context {options.Context} | {figure.TokensPerSecond:0.0} tokens/s | {share} |");
         }
 
         var (prefill, product) = (benchmark.Prefill(), benchmark.Multiply());

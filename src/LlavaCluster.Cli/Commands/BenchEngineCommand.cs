@@ -16,17 +16,19 @@ internal static class BenchEngineCommand
         var load = new LoadMeasurement();
         var model = new Option<string>("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder." };
         var weights = new Option<string>("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
+        var device = new Option<string>("--device") { Description = DeviceOption.Description }.NamesADevice();
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." }.Within(1, 1024);
         var cache = new Option<int>("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB." }.Within(1, 1 << 24);
         var guesses = new Option<int>("--guess") { DefaultValueFactory = _ => 8, Description = "As of serve." }.Within(0, 64);
         weights.AcceptOnlyFromAmong([.. WeightNames.All]);
-        var command = new Command("engine", "The load of bench serve on an engine in this process, without gateway, grains and journal.") { model, weights, threads, cache, guesses };
+        var command = new Command("engine", "The load of bench serve on an engine in this process, without gateway, grains and journal.") { model, weights, device, threads, cache, guesses };
+        command.CheckWeights(device, weights);
         load.AddTo(command);
         command.SetAction((parsed, cancellationToken) => RunAsync(
             parsed,
             terminal,
             load,
-            new WorkerOptions { ModelFolder = parsed.GetRequiredValue(model), Weights = WeightNames.Parse(parsed.GetRequiredValue(weights)), Threads = parsed.GetValue(threads), KvBytes = (long)parsed.GetValue(cache) << 20, Guesses = parsed.GetValue(guesses) },
+            new WorkerOptions { ModelFolder = parsed.GetRequiredValue(model), Weights = WeightNames.Parse(parsed.GetRequiredValue(weights)), Device = DeviceOption.Of(parsed, device), Threads = parsed.GetValue(threads), KvBytes = (long)parsed.GetValue(cache) << 20, Guesses = parsed.GetValue(guesses) },
             cancellationToken));
         return command;
     }

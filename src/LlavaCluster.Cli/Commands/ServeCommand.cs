@@ -15,6 +15,7 @@ internal static class ServeCommand
     private static readonly Option<string?> Tower = new("--vision-tower") { Description = "The CLIP folder, for checkpoints of the original layout that hold none." };
     private static readonly Option<string?> Template = new("--template") { Description = "The conversation template; default: the model's." };
     private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "auto, f32 or bf16: the type to compute in; q8 or q4: the language model's matrices in 8 or 4 bits a weight, the rest in bf16 where the processor is fast at it, else as with auto." };
+    private static readonly Option<string> Device = new Option<string>("--device") { Description = DeviceOption.Description }.NamesADevice();
     private static readonly Option<string> Data = new("--data") { DefaultValueFactory = _ => ServeOptions.DefaultData, Description = "Where everything durable lives; processes that share it are one cluster." };
     private static readonly Option<string> Address = new("--address") { DefaultValueFactory = _ => "127.0.0.1", Description = "The IP address to listen on. Any but loopback needs API keys." };
     private static readonly Option<int> Port = new("--port") { DefaultValueFactory = _ => 8080, Description = "The port for web page, HTTP and gRPC; 0: any free one." };
@@ -44,7 +45,7 @@ internal static class ServeCommand
         TenantMegabytes.Within(1, 1 << 30);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, Guesses, KeyFile, ImageUrls, ImageHosts, TenantMegabytes,
+            Role, Model, Name, Tower, Template, Weights, Device, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, Guesses, KeyFile, ImageUrls, ImageHosts, TenantMegabytes,
         };
         command.Validators.Add(result =>
         {
@@ -53,6 +54,7 @@ internal static class ServeCommand
                 result.AddError("--silo-cert, --silo-key and --silo-ca go together.");
             }
         });
+        command.CheckWeights(Device, Weights);
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, terminal, cancellationToken));
         return command;
     }
@@ -77,6 +79,7 @@ internal static class ServeCommand
             VisionTower = parsed.GetValue(Tower),
             Template = parsed.GetValue(Template),
             Weights = parsed.GetRequiredValue(Weights),
+            Device = DeviceOption.Of(parsed, Device),
             Data = parsed.GetRequiredValue(Data),
             EndPoint = new IPEndPoint(address, parsed.GetValue(Port)),
             SiloAddress = siloAddress,

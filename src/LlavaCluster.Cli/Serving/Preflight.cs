@@ -10,12 +10,14 @@ internal static class Preflight
 {
     /// <exception cref="ClusterStartException">The port is taken or the address is not this machine's.</exception>
     /// <exception cref="CheckpointException">The model folder is none.</exception>
+    /// <exception cref="NotSupportedException">The device is not there.</exception>
     /// <param name="loads">Whether this process is to load the model.</param>
     public static void Check(ServeOptions options, bool loads)
     {
         RequireFree(options.EndPoint);
         if (loads)
         {
+            _ = options.Device.Open();
             // Reads headers only, whatever the model's size.
             CheckpointReader.Open(options.Model, new CheckpointOptions { VisionTower = options.VisionTower }).Dispose();
         }

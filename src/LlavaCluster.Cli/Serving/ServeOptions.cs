@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using LlavaCluster.Hosting;
+using LlavaCluster.Model;
 
 namespace LlavaCluster.Cli.Serving;
 
@@ -24,6 +25,8 @@ internal sealed record ServeOptions
     public string? Template { get; init; }
 
     public required string Weights { get; init; }
+
+    public ComputeDevice Device { get; init; } = ComputeDevice.Cpu;
 
     public required string Data { get; init; }
 

@@ -195,6 +195,7 @@ internal sealed class Server : IAsyncDisposable
         VisionTower = options.VisionTower,
         Template = options.Template,
         Weights = WeightNames.Parse(options.Weights),
+        Device = options.Device,
         Threads = options.Threads,
         KvBytes = options.KvBytes,
         Guesses = options.Guesses,

@@ -16,6 +16,7 @@ internal static class EngineSizing
     private const double StepSeconds = 4;
     private const double MachineCodeFlops = 100e9;
     private const double PortableFlops = 10e9;
+    private const double GpuFlops = 20e12; // in bfloat16, of any that has it
 
     // A step that is slow only because others use the processor too must not count as hung: its chunk would be tried again, and be as slow, on every worker.
     private const double Patience = 4;
@@ -24,13 +25,11 @@ internal static class EngineSizing
     /// <param name="parameters">Of the whole network; a token costs twice as many operations.</param>
     /// <param name="kvBytes">For the KV cache; one full context is kept whatever it says.</param>
     /// <param name="maxImageTokens">Of the largest picture.</param>
-    /// <param name="threads">Threads that compute.</param>
-    /// <param name="machineCode">Whether products run in kernels of machine code.</param>
-    public static EngineOptions For(LlavaConfig config, ScalarType type, long parameters, long kvBytes, int maxImageTokens, int threads, bool machineCode)
+    /// <param name="flops">Operations a second that the device reaches at least: <see cref="OfCpu"/> or <see cref="OfGpu"/>.</param>
+    public static EngineOptions For(LlavaConfig config, ScalarType type, long parameters, long kvBytes, int maxImageTokens, double flops)
     {
         var defaults = new EngineOptions();
         var needed = ((config.Text.MaxPositions + defaults.BlockSize - 1) / defaults.BlockSize) + SpareBlocks;
-        var flops = threads * (machineCode ? MachineCodeFlops : PortableFlops);
         var tokens = (int)Math.Clamp(StepSeconds * flops / (2.0 * parameters), LeastTokensPerStep, defaults.MaxTokensPerStep);
         var images = Math.Max(defaults.MaxImageTokensPerStep, maxImageTokens);
         var seconds = 2.0 * (((double)tokens * parameters) + ((double)images * Parameters(config.Vision))) / flops;
@@ -43,6 +42,12 @@ internal static class EngineSizing
             StepTimeout = TimeSpan.FromSeconds(Math.Max(defaults.StepTimeout.TotalSeconds, Patience * seconds)),
         };
     }
+
+    /// <param name="threads">Threads that compute.</param>
+    /// <param name="machineCode">Whether products run in kernels of machine code.</param>
+    public static double OfCpu(int threads, bool machineCode) => threads * (machineCode ? MachineCodeFlops : PortableFlops);
+
+    public static double OfGpu => GpuFlops;
 
     // Of the layers' matrices: queries, keys, values and output, and those of the MLP.
     private static long Parameters(TextConfig text) =>

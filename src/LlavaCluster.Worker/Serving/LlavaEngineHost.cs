@@ -8,6 +8,7 @@ using LlavaCluster.Engine;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
+using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.Hosting;
@@ -128,7 +129,7 @@ internal sealed partial class LlavaEngineHost(
         _model = await loading.Model.WaitAsync(cancellationToken);
         _prompts = new PromptBuilder(_model, objects);
         _engine = await LlmEngine.StartAsync(_model.Network, _model.ForEngine(), Sized(_model), loading.Device, time, instruments, loggers.CreateLogger<LlmEngine>(), cancellationToken);
-        LogLoaded(_model.Card.Name, _model.Card.Parameters, _model.Card.Precision, loading.Elapsed);
+        LogLoaded(_model.Card.Name, _model.Card.Parameters, _model.Card.Precision, loading.Options.Device, loading.Elapsed);
     }
 
     private static async IAsyncEnumerable<GenerateUpdate> RunAsync(
@@ -177,12 +178,13 @@ internal sealed partial class LlavaEngineHost(
     /// <summary>As many KV blocks as the memory holds, and at least one full context.</summary>
     private EngineOptions Sized(ServedModel model)
     {
-        var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, loading.Options.KvBytes, model.Card.MaxImageTokens, loading.Options.Threads, PagedDecoder.HasMachineCode(model.Network, loading.Options.Weights));
+        var flops = loading.Options.Device.Gpu is null ? EngineSizing.OfCpu(loading.Options.Threads, PagedDecoder.HasMachineCode(model.Network, loading.Options.Weights)) : EngineSizing.OfGpu;
+        var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, loading.Options.KvBytes, model.Card.MaxImageTokens, flops);
         sized.Weights = loading.Options.Weights;
         sized.MaxGuessedTokens = loading.Options.Guesses;
         return sized;
     }
 
-    [LoggerMessage(LogLevel.Information, "Serving {Model}: {Parameters} parameters in {Precision}, loaded in {Elapsed}")]
-    private partial void LogLoaded(string model, long parameters, string precision, TimeSpan elapsed);
+    [LoggerMessage(LogLevel.Information, "Serving {Model}: {Parameters} parameters in {Precision} on {Device}, loaded in {Elapsed}")]
+    private partial void LogLoaded(string model, long parameters, string precision, ComputeDevice device, TimeSpan elapsed);
 }

@@ -38,9 +38,10 @@ internal sealed class ServedModel : IDisposable
     public ContentDigest Preprocessing { get; }
 
     /// <summary>Loads on the calling thread, which must be the device's.</summary>
+    /// <exception cref="NotSupportedException">The device is not there.</exception>
     public static ServedModel Load(WorkerOptions options, DateTimeOffset now)
     {
-        var model = LlavaModel.Load(options.ModelFolder, new CheckpointOptions { VisionTower = options.VisionTower }, options.Precision);
+        var model = LlavaModel.Load(options.ModelFolder, new CheckpointOptions { VisionTower = options.VisionTower }, options.Precision, options.Device.Open());
         try
         {
             var config = model.Config;

@@ -1,3 +1,4 @@
+using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels.Products;
 using TorchSharp;
 
@@ -20,6 +21,9 @@ public sealed class WorkerOptions
     /// (LlavaModel.Load).
     /// </summary>
     public WeightFormat? Weights { get; init; }
+
+    /// <summary>Where it computes. Default: the CPU.</summary>
+    public ComputeDevice Device { get; init; } = ComputeDevice.Cpu;
 
     internal torch.ScalarType? Precision => Weights switch
     {

@@ -61,7 +61,7 @@ internal static unsafe partial class MetaDevice
     {
         using var self = Tensor.UnsafeCreateTensor(stack[0]);
         using var index = Tensor.UnsafeCreateTensor(stack[2]);
-        Require(self, index);
+        Note(self, index);
         var shape = self.shape;
         shape[stack[1]] = index.numel();
         stack[0] = Give(shape, self.dtype);
@@ -74,10 +74,8 @@ internal static unsafe partial class MetaDevice
         using var condition = Tensor.UnsafeCreateTensor(stack[0]);
         using var self = Tensor.UnsafeCreateTensor(stack[1]);
         using var other = Tensor.UnsafeCreateTensor(stack[2]);
-        Require(condition, self, other);
-        using var both = self.eq(other);
-        using var broadcast = both.eq(condition);
-        stack[0] = Give(broadcast.shape, self.dtype);
+        Note(condition, self, other);
+        stack[0] = Give(Broadcast(condition.shape, Broadcast(self.shape, other.shape)), self.dtype);
     }
 
     // _safe_softmax(Tensor self, int dim, ScalarType? dtype) -> Tensor
@@ -88,12 +86,20 @@ internal static unsafe partial class MetaDevice
         stack[0] = Give(self.shape, self.dtype);
     }
 
-    private static void Require(params Tensor[] tensors)
+    // Nothing may be thrown into libtorch: what is wrong is noted.
+    private static void Note(params Tensor[] tensors)
     {
         if (tensors.Any(tensor => tensor.device_type != DeviceType.META))
         {
             _mixed!.Add(new System.Diagnostics.StackTrace().ToString());
         }
+    }
+
+    private static long[] Broadcast(long[] left, long[] right)
+    {
+        var (longer, shorter) = left.Length < right.Length ? (right, left) : (left, right);
+        var lead = longer.Length - shorter.Length;
+        return [.. longer.Select((extent, axis) => axis < lead || extent != 1 ? extent : shorter[axis - lead])];
     }
 
     private static nint Give(long[] shape, ScalarType type)
