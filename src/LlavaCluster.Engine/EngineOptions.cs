@@ -24,7 +24,7 @@ public sealed class EngineOptions
     public int MaxGuessedTokens { get; set; } = 8;
 
     /// <summary>
-    /// A step that answers may take so many times what it will take once half of the requests at hand answer (or as many as do now) and nothing else is computed, prompts and images beside it included, so that readers
+    /// A step that answers may take so many times what it takes while as many answer as do now, or as wait, and nothing else is computed, prompts and images beside it included, so that readers
     /// of running answers notice a burst of new requests only so much. Above 1; infinity favours new requests. Default 2.5.
     /// </summary>
     public double MaxStepSlowdown { get; set; } = 2.5;

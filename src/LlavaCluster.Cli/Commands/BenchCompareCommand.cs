@@ -20,7 +20,7 @@ internal static class BenchCompareCommand
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5, Description = "Times that each is started, loaded and stopped." }.Within(1, 1000);
         var load = new LoadMeasurement();
         var command = new Command("compare", "The load of bench serve on two servers in turn, A-B-A-B: medians, ratios, time to ready, peak memory, and the machine's bandwidth around each.") { a.Command, a.Url, b.Command, b.Url, rounds };
-        load.AddTo(command);
+        load.AddTo(command, plots: false);
         command.SetAction((parsed, cancellationToken) => RunAsync(parsed, terminal, [a, b], parsed.GetValue(rounds), load, cancellationToken));
         return command;
     }
@@ -59,6 +59,7 @@ internal static class BenchCompareCommand
 
             var report = new ComparisonReport(runs[0], runs[1]);
             terminal.Out.Write(new Text(report.ToMarkdown()));
+            await load.WriteAsync(parsed, report, cancellationToken);
             return report.Failed ? terminal.Fail("Some requests failed; their reasons stand above.") : 0;
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException or UnauthorizedAccessException or JsonException)
@@ -69,8 +70,7 @@ internal static class BenchCompareCommand
 
     private static async Task<ComparedRun> MeasureAsync(ParseResult parsed, Terminal terminal, ServerOptions options, LoadMeasurement load, BandwidthProbe probe, CancellationToken cancellationToken)
     {
-        var root = parsed.GetRequiredValue(options.Url).AbsoluteUri;
-        using var http = new HttpClient { BaseAddress = new Uri(root.EndsWith('/') ? root : root + "/"), Timeout = Timeout.InfiniteTimeSpan }; // each request has its own
+        using var http = ServerAddress.Open(parsed.GetRequiredValue(options.Url));
         var before = probe.Measure();
         LoadReport report;
         TimeSpan ready;

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using LlavaCluster.Cli.Benchmarks.Load;
 using Spectre.Console;
 
@@ -8,6 +10,8 @@ namespace LlavaCluster.Cli.Commands;
 /// <summary>The options of commands that load something with chats, and the run itself.</summary>
 internal sealed class LoadMeasurement
 {
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
+
     private const int MostChats = 100_000, MostAtOnce = 4096, MostWords = 100_000;
 
     private readonly Option<int[]> _atOnce = new("--concurrency") { DefaultValueFactory = _ => [1, 4, 16], Description = "Chats under way at once, a level each: the next begins when one ends.", AllowMultipleArgumentsPerToken = true };
@@ -26,12 +30,18 @@ internal sealed class LoadMeasurement
     private readonly Option<string?> _out = new("--out") { Description = "A JSON file for every figure." };
     private readonly Option<string?> _plot = new("--plot") { Description = "A .svg or .png file: throughput and latency against the levels." };
 
-    public void AddTo(Command command)
+    /// <param name="plots">Whether the command can draw what it measured.</param>
+    public void AddTo(Command command, bool plots = true)
     {
         _pictures.AcceptOnlyFromAmong("own", "same", "none");
-        foreach (var option in (Option[])[_atOnce, _rates, _chats, _warmup, _turns, _maxTokens, _words, _pictures, _files, _firstTokenWithin, _tokenWithin, _timeout, _seed, _out, _plot])
+        foreach (var option in (Option[])[_atOnce, _rates, _chats, _warmup, _turns, _maxTokens, _words, _pictures, _files, _firstTokenWithin, _tokenWithin, _timeout, _seed, _out])
         {
             command.Add(option);
+        }
+
+        if (plots)
+        {
+            command.Add(_plot);
         }
 
         command.Validators.Add(result =>
@@ -46,7 +56,7 @@ internal sealed class LoadMeasurement
                 result.AddError(string.Create(CultureInfo.InvariantCulture, $"--rate must be above 0 and at most 10000; was {rate}."));
             }
 
-            if (result.GetValue(_plot) is { } plot && !plot.EndsWith(".svg", StringComparison.OrdinalIgnoreCase) && !plot.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+            if (plots && result.GetValue(_plot) is { } plot && !plot.EndsWith(".svg", StringComparison.OrdinalIgnoreCase) && !plot.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
             {
                 result.AddError($"--plot must end in .svg or .png; was \"{plot}\".");
             }
@@ -66,18 +76,24 @@ internal sealed class LoadMeasurement
     {
         var report = await MeasureAsync(parsed, terminal, options, target, cancellationToken);
         terminal.Out.Write(new Text(report.ToMarkdown()));
-        if (parsed.GetValue(_out) is { } file)
-        {
-            await using var stream = File.Create(file);
-            await report.WriteJsonAsync(stream, cancellationToken);
-        }
-
+        await WriteAsync(parsed, report, cancellationToken);
         if (parsed.GetValue(_plot) is { } plot)
         {
             LoadPlot.Save(report, plot);
         }
 
         return report.Failed ? terminal.Fail("Some requests failed; their reasons stand above.") : 0;
+    }
+
+    /// <summary>Writes a report as JSON where that was asked for.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public async Task WriteAsync<T>(ParseResult parsed, T report, CancellationToken cancellationToken)
+    {
+        if (parsed.GetValue(_out) is { } file)
+        {
+            await using var stream = File.Create(file);
+            await JsonSerializer.SerializeAsync(stream, report, Json, cancellationToken);
+        }
     }
 
     /// <summary>Runs every level.</summary>

@@ -25,14 +25,22 @@ internal sealed class ServerAddress
     /// <summary>For requests that bring their own timeouts: the server's root, with the key.</summary>
     public HttpClient Connect(ParseResult parsed, Uri address)
     {
-        var root = address.AbsoluteUri;
-        var http = new HttpClient { BaseAddress = new Uri(root.EndsWith('/') ? root : root + "/"), Timeout = Timeout.InfiniteTimeSpan };
+        var http = Open(address);
         if (Key(parsed) is { } key)
         {
             http.DefaultRequestHeaders.Authorization = new("Bearer", key);
         }
 
         return http;
+    }
+
+    /// <summary>For requests that bring their own timeouts: a server's root.</summary>
+    public static HttpClient Open(Uri address)
+    {
+        var root = address.AbsoluteUri;
+        // A connection that idles is not used again: the server may be about to close it, and a question cannot be sent twice.
+        var connections = new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1) };
+        return new HttpClient(connections) { BaseAddress = new Uri(root.EndsWith('/') ? root : root + "/"), Timeout = Timeout.InfiniteTimeSpan };
     }
 
     /// <param name="refusal">Why there is no address.</param>

@@ -94,7 +94,8 @@ internal sealed partial class Scheduler(
         _tokensLeft = options.MaxTokensPerStep;
         _imageTokensLeft = options.MaxImageTokensPerStep;
         var madeRoom = _plan.Preempted.Count;
-        _besideLeft = _pace.Beside(CountAnswers(), Math.Min(options.MaxRunningSequences, _running.Count + Waiting.Count));
+        var answers = CountAnswers();
+        _besideLeft = _pace.Beside(answers, Math.Min(options.MaxRunningSequences, _running.Count + Waiting.Count) - answers);
         _mayCompute = _besideLeft > 0;
         PlanRunning();
         GoOnEncoding();

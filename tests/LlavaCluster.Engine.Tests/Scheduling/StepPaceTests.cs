@@ -7,10 +7,10 @@ public sealed class StepPaceTests
     private const double Alone = 0.1, PerToken = 0.002;
 
     [Fact]
-    public void Beside_WhereNobodyAnswers_IsWithoutLimit() => Assert.Equal(double.PositiveInfinity, new StepPace(2).Beside(answers: 0, present: 3));
+    public void Beside_WhereNobodyAnswers_IsWithoutLimit() => Assert.Equal(double.PositiveInfinity, new StepPace(2).Beside(answers: 0, waiting: 2));
 
     [Fact]
-    public void Beside_WithoutAMost_IsWithoutLimit() => Assert.Equal(double.PositiveInfinity, new StepPace(double.PositiveInfinity).Beside(answers: 1, present: 1));
+    public void Beside_WithoutAMost_IsWithoutLimit() => Assert.Equal(double.PositiveInfinity, new StepPace(double.PositiveInfinity).Beside(answers: 1, waiting: 0));
 
     [Theory]
     [InlineData(1.5)]
@@ -31,7 +31,7 @@ public sealed class StepPaceTests
         Run(pace, 100, Alone, PerToken);
         pace.Book(0, Alone);
 
-        Assert.Equal(2.5 * (Alone + (11 * PerToken)), Alone + (pace.Beside(answers: 5, present: 32) * PerToken), 1e-6);
+        Assert.Equal(2.5 * (Alone + (11 * PerToken)), Alone + (pace.Beside(answers: 5, waiting: 16) * PerToken), 1e-6);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class StepPaceTests
         var times = new List<double>();
         for (var i = 0; i < steps; i++)
         {
-            var beside = Math.Floor(Math.Min(1000, pace.Beside(answers: 1, present: 1)));
+            var beside = Math.Floor(Math.Min(1000, pace.Beside(answers: 1, waiting: 0)));
             var seconds = alone + (beside * perToken);
             pace.Book(beside, seconds);
             times.Add(seconds);
@@ -83,11 +83,11 @@ public sealed class StepPaceTests
 
     private static double Beside(StepPace pace)
     {
-        if (pace.Beside(answers: 1, present: 1) == 0)
+        if (pace.Beside(answers: 1, waiting: 0) == 0)
         {
             pace.Book(0, Alone);
         }
 
-        return pace.Beside(answers: 1, present: 1);
+        return pace.Beside(answers: 1, waiting: 0);
     }
 }

@@ -37,12 +37,18 @@ internal sealed record ComparisonReport(IReadOnlyList<ComparedRun> A, IReadOnlyL
         Row("", "start to ready, ms", run => run.ReadySeconds * 1e3);
         Row("", "peak memory, MiB", run => run.PeakMemory / MiB);
         Row("", "bandwidth around it, GB/s", run => run.Bandwidth / 1e9);
-        foreach (var error in A.Concat(B).SelectMany(run => run.Report.Levels).SelectMany(level => level.Errors).Distinct())
-        {
-            text.AppendLine($"failed: {error}");
-        }
+        Failures("A", A);
+        Failures("B", B);
 
         return text.ToString();
+
+        void Failures(string server, IReadOnlyList<ComparedRun> runs)
+        {
+            foreach (var error in runs.SelectMany(run => run.Report.Levels).SelectMany(level => level.Errors).Distinct())
+            {
+                text.AppendLine($"failed at {server}: {error}");
+            }
+        }
 
         void Row(string level, string figure, Func<ComparedRun, double?> value)
         {

@@ -1,15 +1,11 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace LlavaCluster.Cli.Benchmarks.Load;
 
-/// <summary>Levels of one run, as a table and as JSON.</summary>
+/// <summary>Levels of one run, and as a table.</summary>
 internal sealed record LoadReport(string Server, string Model, LoadOptions Options, IReadOnlyList<LoadFigures> Levels)
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
-
     public bool Failed => Levels.Any(level => level.Failed > 0);
 
     public string ToMarkdown()
@@ -35,8 +31,6 @@ internal sealed record LoadReport(string Server, string Model, LoadOptions Optio
 
         return text.ToString();
     }
-
-    public Task WriteJsonAsync(Stream stream, CancellationToken cancellationToken) => JsonSerializer.SerializeAsync(stream, this, Json, cancellationToken);
 
     /// <summary>In milliseconds, "-" for none.</summary>
     public static string Times(params double?[] seconds) =>
