@@ -2,9 +2,9 @@ namespace LlavaCluster.Engine.Scheduling;
 
 /// <summary>
 /// How much a step may compute beside the tokens that answer. Prompts and images are computed in the steps that answer, so each reader waits for them between two tokens: they get
-/// as much as keeps a step under a multiple of what it takes while as many answer as do now, or as wait. So few answers do not keep many prompts waiting for the sake of a pace that ends
-/// with the wait, and many are not held up by as many who come at once. What that needs is measured, and nothing has to be set for a machine or a model: what a step takes that only answers (from time to time one does, for that purpose), and
-/// what a token more adds. One thread.
+/// as much as keeps a step under a multiple of what it takes while as many answer as do now, or as wait. So few answers do not keep many prompts waiting for the sake of a pace that
+/// ends with the wait, and many are not held up by as many who come at once. What that needs is measured, and nothing has to be set for a machine or a model: what a step takes that only
+/// answers (from time to time one does, for that purpose), and what a token more adds. One thread.
 /// </summary>
 /// <param name="mostSlowdown">The multiple, above 1; infinity for no limit.</param>
 internal sealed class StepPace(double mostSlowdown)

@@ -24,14 +24,17 @@ public sealed class StepPaceTests
         Assert.True(times.Skip(40).Count(time => time > (most * Alone) - (2 * PerToken)) > 140, "Steps are filled.");
     }
 
-    [Fact]
-    public void Beside_WhileOthersWait_KeepsAStepToTheMultipleOfWhatItTakesWithThemAll()
+    [Theory]
+    [InlineData(16, 8, 0)] // as many answer as wait, or more
+    [InlineData(16, 16, 0)]
+    [InlineData(5, 16, 11)]
+    public void Beside_WhileOthersWait_KeepsAStepToTheMultipleOfWhatItTakesWithAsManyAnswers(int answers, int waiting, int more)
     {
         var pace = new StepPace(2.5);
         Run(pace, 100, Alone, PerToken);
         pace.Book(0, Alone);
 
-        Assert.Equal(2.5 * (Alone + (11 * PerToken)), Alone + (pace.Beside(answers: 5, waiting: 16) * PerToken), 1e-6);
+        Assert.Equal(2.5 * (Alone + (more * PerToken)), Alone + (pace.Beside(answers, waiting) * PerToken), 1e-6);
     }
 
     [Fact]

@@ -44,7 +44,7 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or JsonException)
         {
-            answer.Error = exception.Message;
+            answer.Error = exception.InnerException is { } inner ? $"{exception.Message} {inner.Message}" : exception.Message;
         }
 
         return answer.End();
