@@ -38,8 +38,8 @@ internal sealed class ServerAddress
     public static HttpClient Open(Uri address)
     {
         var root = address.AbsoluteUri;
-        // A connection that idles is not used again: the server may be about to close it, and a question cannot be sent twice.
-        var connections = new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1) };
+        // A connection of its own for each: some servers close one after an answer without saying so, and a question cannot be sent twice.
+        var connections = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero };
         return new HttpClient(connections) { BaseAddress = new Uri(root.EndsWith('/') ? root : root + "/"), Timeout = Timeout.InfiniteTimeSpan };
     }
 
