@@ -4,6 +4,7 @@ using System.Text.Json;
 using LlavaCluster.Cli.Benchmarks.Burst;
 using LlavaCluster.Cli.Benchmarks.Load;
 using Spectre.Console;
+using static LlavaCluster.Cli.Commands.OptionBounds;
 
 namespace LlavaCluster.Cli.Commands;
 
@@ -25,7 +26,7 @@ internal sealed class BenchBurstCommand
     private readonly Option<int> _warmup = Count("--warmup", 1, 1000, "Rounds before the first, not counted.", least: 0);
     private readonly Option<int> _timeout = Count("--timeout-ms", 600_000, 86_400_000, "Of one answer; a later one has failed.");
     private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1, Description = "Chooses words and pictures; another seed finds nothing in caches." };
-    private readonly Option<string?> _out = new("--out") { Description = "A JSON file for every figure." };
+    private readonly ReportFile _file = new();
 
     private BenchBurstCommand()
     {
@@ -36,7 +37,7 @@ internal sealed class BenchBurstCommand
         var burst = new BenchBurstCommand();
         var command = new Command("burst", "A burst of new pictures beside streaming chats on a running server, ours or another that speaks OpenAI's chat completions: times between the streams' tokens, quiet and under the burst.")
         {
-            burst._model, burst._streams, burst._maxTokens, burst._burst, burst._burstTokens, burst._lead, burst._quiet, burst._words, burst._rounds, burst._warmup, burst._timeout, burst._seed, burst._out,
+            burst._model, burst._streams, burst._maxTokens, burst._burst, burst._burstTokens, burst._lead, burst._quiet, burst._words, burst._rounds, burst._warmup, burst._timeout, burst._seed, burst._file.Option,
         };
         burst._server.AddTo(command);
         command.SetAction((parsed, cancellationToken) => burst.RunAsync(parsed, terminal, cancellationToken));
@@ -61,12 +62,7 @@ internal sealed class BenchBurstCommand
             using var http = _server.Connect(parsed, address);
             var report = await MeasureAsync(parsed, terminal, options, http, cancellationToken);
             terminal.Out.Write(new Text(report.ToMarkdown()));
-            if (parsed.GetValue(_out) is { } file)
-            {
-                await using var stream = File.Create(file);
-                await report.WriteJsonAsync(stream, cancellationToken);
-            }
-
+            await _file.WriteAsync(parsed, report, cancellationToken);
             return report.Errors.Count > 0 ? terminal.Fail("A round failed and was the last; its reasons stand above.") : 0;
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or InvalidDataException or UnauthorizedAccessException or JsonException)
@@ -104,7 +100,4 @@ internal sealed class BenchBurstCommand
         Streams = parsed.GetValue(_streams), MaxTokens = parsed.GetValue(_maxTokens), Burst = parsed.GetValue(_burst), BurstTokens = parsed.GetValue(_burstTokens),
         Lead = parsed.GetValue(_lead), Quiet = parsed.GetValue(_quiet), Words = parsed.GetValue(_words), Seed = parsed.GetValue(_seed), Timeout = TimeSpan.FromMilliseconds(parsed.GetValue(_timeout)),
     };
-
-    private static Option<int> Count(string name, int usual, int most, string description, int least = 1) =>
-        new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description }.Within(least, most);
 }

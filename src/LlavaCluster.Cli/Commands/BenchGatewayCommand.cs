@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using System.Text.Json;
 using LlavaCluster.Cli.Benchmarks.Load;
 using LlavaCluster.Cli.Benchmarks.Streams;
 using LlavaCluster.Cli.Serving;
@@ -14,20 +13,19 @@ namespace LlavaCluster.Cli.Commands;
 internal static class BenchGatewayCommand
 {
     private const int WarmupSeconds = 2;
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     public static Command Create(Terminal terminal)
     {
         var streams = new Option<int>("--streams") { DefaultValueFactory = _ => 1000, Description = "Answers that are streamed at once." }.Within(1, 10_000);
         var rate = new Option<int>("--rate") { DefaultValueFactory = _ => 20, Description = "Tokens a second of each." }.Within(1, 1000);
         var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 20, Description = "How long each lasts." }.Within(1, 3600);
-        var file = new Option<string?>("--out") { Description = "A JSON file for every figure." };
-        var command = new Command("gateway", "What gateway, grains and journal add to each token: many streams from an engine without a model, over loopback, client and server in this process.") { streams, rate, seconds, file };
-        command.SetAction((parsed, cancellationToken) => RunAsync(terminal, parsed.GetValue(streams), parsed.GetValue(rate), parsed.GetValue(seconds), parsed.GetValue(file), cancellationToken));
+        var file = new ReportFile();
+        var command = new Command("gateway", "What gateway, grains and journal add to each token: many streams from an engine without a model, over loopback, client and server in this process.") { streams, rate, seconds, file.Option };
+        command.SetAction((parsed, cancellationToken) => RunAsync(terminal, parsed.GetValue(streams), parsed.GetValue(rate), parsed.GetValue(seconds), report => file.WriteAsync(parsed, report, cancellationToken), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(Terminal terminal, int streams, int rate, int seconds, string? file, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(Terminal terminal, int streams, int rate, int seconds, Func<object, Task> write, CancellationToken cancellationToken)
     {
         var data = Directory.CreateTempSubdirectory("llava-bench-gateway-").FullName;
         try
@@ -40,7 +38,7 @@ internal static class BenchGatewayCommand
             var before = Environment.CpuUsage.TotalTime;
             var requests = await AskAsync(streams, seconds * rate, firstChat: 0);
             var spent = Environment.CpuUsage.TotalTime - before;
-            return await ReportAsync(terminal, streams, rate, requests, spent, file, cancellationToken);
+            return await ReportAsync(terminal, streams, rate, requests, spent, write);
 
             async Task<IReadOnlyList<LoadRequest>> AskAsync(int chats, int tokens, int firstChat)
             {
@@ -59,7 +57,7 @@ internal static class BenchGatewayCommand
         }
     }
 
-    private static async Task<int> ReportAsync(Terminal terminal, int streams, int rate, IReadOnlyList<LoadRequest> requests, TimeSpan spent, string? file, CancellationToken cancellationToken)
+    private static async Task<int> ReportAsync(Terminal terminal, int streams, int rate, IReadOnlyList<LoadRequest> requests, TimeSpan spent, Func<object, Task> write)
     {
         var failed = requests.Where(request => request.Error is not null).ToList();
         var (firstToken, added) = (Spread.Of(requests.Except(failed).Select(request => request.FirstToken)), AddedLatency.Of(requests));
@@ -67,12 +65,7 @@ internal static class BenchGatewayCommand
         Line($"| streams | tokens/s each | tokens/s | added to a token p50 / p95 / p99 / worst | TTFT p50 / p99, all beginning at once | CPU a token, client included |");
         Line($"|---|---|---|---|---|---|");
         Line($"| {streams} ({failed.Count} failed) | {rate} | {added?.TokensPerSecond:0} | {Times(added?.Times.Median, added?.Times.P95, added?.Times.P99, added?.Times.Largest)} | {Times(firstToken?.Median, firstToken?.P99)} | {perToken:0} µs |");
-        if (file is not null)
-        {
-            await using var stream = File.Create(file);
-            await JsonSerializer.SerializeAsync(stream, new { streams, rate, failed = failed.Count, added, firstToken, cpuMicrosecondsPerToken = perToken, processors = Environment.ProcessorCount }, Json, cancellationToken);
-        }
-
+        await write(new { streams, rate, failed = failed.Count, added, firstToken, cpuMicrosecondsPerToken = perToken, processors = Environment.ProcessorCount });
         return failed.Count > 0 ? terminal.Fail(string.Join(Environment.NewLine, failed.Select(request => request.Error).Distinct().Take(5))) : 0;
 
         void Line(FormattableString text) => terminal.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));

@@ -1,17 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using LlavaCluster.Cli.Benchmarks.Load;
 using Spectre.Console;
+using static LlavaCluster.Cli.Commands.OptionBounds;
 
 namespace LlavaCluster.Cli.Commands;
 
 /// <summary>The options of commands that load something with chats, and the run itself.</summary>
 internal sealed class LoadMeasurement
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
-
     private const int MostChats = 100_000, MostAtOnce = 4096, MostWords = 100_000;
 
     private readonly Option<int[]> _atOnce = new("--concurrency") { DefaultValueFactory = _ => [1, 4, 16], Description = "Chats under way at once, a level each: the next begins when one ends.", AllowMultipleArgumentsPerToken = true };
@@ -27,14 +24,14 @@ internal sealed class LoadMeasurement
     private readonly Option<double> _tokenWithin = Milliseconds("--tpot-ms", 200, "Mean time per further token that still counts as good.");
     private readonly Option<double> _timeout = Milliseconds("--timeout-ms", 600_000, "Of one answer; a later one has failed.");
     private readonly Option<int> _seed = new("--seed") { DefaultValueFactory = _ => 1, Description = "Chooses words and pictures; another seed finds nothing in caches." };
-    private readonly Option<string?> _out = new("--out") { Description = "A JSON file for every figure." };
+    private readonly ReportFile _file = new();
     private readonly Option<string?> _plot = new("--plot") { Description = "A .svg or .png file: throughput and latency against the levels." };
 
     /// <param name="plots">Whether the command can draw what it measured.</param>
     public void AddTo(Command command, bool plots = true)
     {
         _pictures.AcceptOnlyFromAmong("own", "same", "none");
-        foreach (var option in (Option[])[_atOnce, _rates, _chats, _warmup, _turns, _maxTokens, _words, _pictures, _files, _firstTokenWithin, _tokenWithin, _timeout, _seed, _out])
+        foreach (var option in (Option[])[_atOnce, _rates, _chats, _warmup, _turns, _maxTokens, _words, _pictures, _files, _firstTokenWithin, _tokenWithin, _timeout, _seed, _file.Option])
         {
             command.Add(option);
         }
@@ -85,16 +82,9 @@ internal sealed class LoadMeasurement
         return report.Failed ? terminal.Fail("Some requests failed; their reasons stand above.") : 0;
     }
 
-    /// <summary>Writes a report as JSON where that was asked for.</summary>
+    /// <summary>Writes a report where a file was asked for.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public async Task WriteAsync<T>(ParseResult parsed, T report, CancellationToken cancellationToken)
-    {
-        if (parsed.GetValue(_out) is { } file)
-        {
-            await using var stream = File.Create(file);
-            await JsonSerializer.SerializeAsync(stream, report, Json, cancellationToken);
-        }
-    }
+    public Task WriteAsync<T>(ParseResult parsed, T report, CancellationToken cancellationToken) => _file.WriteAsync(parsed, report, cancellationToken);
 
     /// <summary>Runs every level.</summary>
     /// <exception cref="IOException">A picture cannot be read.</exception>
@@ -127,9 +117,6 @@ internal sealed class LoadMeasurement
             return await run.RunAsync(level, new LoadClock(TimeProvider.System), cancellationToken);
         }
     }
-
-    private static Option<int> Count(string name, int usual, int most, string description, int least = 1) =>
-        new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description }.Within(least, most);
 
     private static Option<double> Milliseconds(string name, double usual, string description)
     {

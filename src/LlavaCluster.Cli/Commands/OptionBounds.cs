@@ -5,6 +5,10 @@ namespace LlavaCluster.Cli.Commands;
 /// <summary>Bounds of whole numbers on the command line.</summary>
 internal static class OptionBounds
 {
+    /// <summary>A number of something.</summary>
+    public static Option<int> Count(string name, int usual, int most, string description, int least = 1) =>
+        new Option<int>(name) { DefaultValueFactory = _ => usual, Description = description }.Within(least, most);
+
     /// <summary>Refuses what lies outside, naming option, bounds and value; an option without a value passes.</summary>
     /// <typeparam name="T">int or int?.</typeparam>
     public static Option<T> Within<T>(this Option<T> option, int least, int most)

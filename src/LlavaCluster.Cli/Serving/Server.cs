@@ -27,6 +27,7 @@ internal sealed class Server : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly ServeOptions _options;
+    private bool _started;
 
     private Server(WebApplication app, ServeOptions options)
     {
@@ -109,6 +110,7 @@ internal sealed class Server : IAsyncDisposable
         }
 
         await _app.StartAsync(cancellationToken);
+        _started = true;
         if (_options.Role == ClusterRole.All)
         {
             await WaitForWorkerAsync(cancellationToken);
@@ -117,10 +119,14 @@ internal sealed class Server : IAsyncDisposable
         return new Uri(_app.Urls.First());
     }
 
-    /// <summary>Stops first, also what was never told to: turns that end must be settled while their grains are there.</summary>
+    /// <summary>Stops first what was started and never told to stop: turns that end must be settled while their grains are there.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _app.StopAsync();
+        if (_started && !_app.Lifetime.ApplicationStopped.IsCancellationRequested)
+        {
+            await _app.StopAsync();
+        }
+
         await _app.DisposeAsync();
     }
 

@@ -40,10 +40,23 @@ internal sealed class WorkerLines(IGrainFactory grains, WorkerTable workers, Tim
         {
             if (!_lines.TryGetValue(worker, out var line) || line.HasEnded)
             {
+                ForgetEnded();
                 _lines[worker] = line = new WorkerLine(grains.GetGrain<IModelWorkerGrain>(worker.ToString()), worker, logger, workers.Gone(worker), _stop.Token);
             }
 
             return line;
+        }
+    }
+
+    // A worker that comes back may have another name.
+    private void ForgetEnded()
+    {
+        foreach (var (worker, line) in _lines)
+        {
+            if (line.Done.IsCompleted)
+            {
+                _lines.Remove(worker);
+            }
         }
     }
 

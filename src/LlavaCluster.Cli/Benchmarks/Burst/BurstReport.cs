@@ -1,17 +1,14 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using LlavaCluster.Cli.Benchmarks.Load;
 
 namespace LlavaCluster.Cli.Benchmarks.Burst;
 
-/// <summary>Rounds of a burst beside streams, as a table of medians and as JSON.</summary>
+/// <summary>Rounds of a burst beside streams, and as a table of medians.</summary>
 /// <param name="Rounds">Those that were measured.</param>
 /// <param name="Errors">Why there are not more.</param>
 internal sealed record BurstReport(string Server, string Model, BurstOptions Options, IReadOnlyList<BurstFigures> Rounds, IReadOnlyList<string> Errors)
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     public string ToMarkdown()
     {
         var text = new StringBuilder();
@@ -42,8 +39,6 @@ internal sealed record BurstReport(string Server, string Model, BurstOptions Opt
         // Of each round first: what else the machine does meets both stretches of a round.
         string Ratio(Func<StretchFigures, double> figure) => Over(round => figure(round.Burst) / figure(round.Quiet), "0.00");
     }
-
-    public Task WriteJsonAsync(Stream stream, CancellationToken cancellationToken) => JsonSerializer.SerializeAsync(stream, this, Json, cancellationToken);
 
     private string Over(Func<BurstFigures, double?> figure, string format = "0.0") => Repeated.Print(Repeated.Of(Rounds.Select(figure).OfType<double>()), format);
 }
