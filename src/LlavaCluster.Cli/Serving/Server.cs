@@ -16,7 +16,6 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Spectre.Console;
 
 namespace LlavaCluster.Cli.Serving;
 
@@ -95,7 +94,8 @@ internal sealed class Server : IAsyncDisposable
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var address = await StartAsync(cancellationToken);
-        AnsiConsole.MarkupLineInterpolated($"[bold]{_options.Role.ToString().ToLowerInvariant()}[/] is ready on [bold]{address.GetLeftPart(UriPartial.Authority)}[/]");
+        // In one write: Spectre's console writes a line in parts, between which the log may put a line of its own.
+        await Console.Out.WriteLineAsync($"{_options.Role.ToString().ToLowerInvariant()} is ready on {address.GetLeftPart(UriPartial.Authority)}");
         await _app.WaitForShutdownAsync(cancellationToken);
     }
 
