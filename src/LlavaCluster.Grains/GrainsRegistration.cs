@@ -1,5 +1,6 @@
 using LlavaCluster.Grains.Answers;
 using LlavaCluster.Grains.Conversations;
+using LlavaCluster.Grains.Training;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,15 +11,17 @@ namespace LlavaCluster.Grains;
 /// <summary>A front's grains as a part of a silo's host.</summary>
 public static class GrainsRegistration
 {
-    /// <summary>Hosts conversations and tenants, listens to the workers and wakes what a lost front left.</summary>
+    /// <summary>Hosts conversations, tenants and jobs, listens to the workers and wakes what a lost front left.</summary>
     public static IServiceCollection AddLlavaGrains(this IServiceCollection services)
     {
         services.AddSingleton<WorkerTable>();
         services.AddSingleton<LocalTurns>();
         services.AddSingleton<TurnSurroundings>();
+        services.AddSingleton<JobSurroundings>();
         services.AddSiloLoop<WorkerLines>();
         services.AddSiloLoop<WorkerSweeper>();
         services.AddHostedService<ConversationKeeper>();
+        services.AddHostedService<TrainingKeeper>();
         services.AddGrainService<WorkerAgent>();
         return services.AddHostedGrains(typeof(ConversationGrain).Assembly);
     }

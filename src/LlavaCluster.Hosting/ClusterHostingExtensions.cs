@@ -4,11 +4,13 @@ using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Hosting.Placement;
 using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.Hosting.Transport;
+using LlavaCluster.Storage.Adapters;
 using LlavaCluster.Storage.Conversations;
 using LlavaCluster.Storage.Membership;
 using LlavaCluster.Storage.Objects;
 using LlavaCluster.Storage.Sqlite;
 using LlavaCluster.Storage.Tenants;
+using LlavaCluster.Storage.Training;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Routing;
@@ -56,6 +58,8 @@ public static class ClusterHostingExtensions
             services.AddSingleton(provider => new SqliteStore(provider.GetRequiredService<DataDirectory>().ConversationsFile));
             services.AddSingleton<IConversationLog, SqliteConversationLog>();
             services.AddSingleton<ITenantStore, SqliteTenantStore>();
+            services.AddSingleton<IAdapterStore, SqliteAdapterStore>();
+            services.AddSingleton<ITrainingStore, SqliteTrainingStore>();
         }
 
         // Answers that run are let end before the host gives up on its services.

@@ -51,7 +51,7 @@ public sealed class StandaloneEngine : IAsyncDisposable
     public async Task<ImageId> KeepAsync(ReadOnlyMemory<byte> picture, CancellationToken cancellationToken)
     {
         var id = ImageId.Of(picture.Span);
-        return await _objects.PutAsync(TenantId.Default, id, picture, cancellationToken) is { } fault ? throw new IOException($"The picture cannot be kept: {fault}.") : id;
+        return await _objects.PutAsync(TenantId.Default, id.Object, picture, cancellationToken) is { } fault ? throw new IOException($"The picture cannot be kept: {fault}.") : id;
     }
 
     /// <summary>One answer, as a worker's grain would hand it on.</summary>

@@ -14,7 +14,7 @@ public sealed class DirectoryObjectStoreTests : IDisposable
 
     [Fact]
     public async Task Delete_OfAnObjectThatIsNotThere_IsFalse() =>
-        Assert.False(await new DirectoryObjectStore(_folder.Path, null).DeleteAsync(Ours, ImageId.Of([1]), Token));
+        Assert.False(await new DirectoryObjectStore(_folder.Path, null).DeleteAsync(Ours, ObjectId.Of([1]), Token));
 
     [Fact]
     public async Task Open_GivesWhatWasPutToItsTenantAndNothingToAnother()
@@ -23,7 +23,7 @@ public sealed class DirectoryObjectStoreTests : IDisposable
         await Gen.Byte.Array[1, 3000].SampleAsync(
             async content =>
             {
-                var id = ImageId.Of(content);
+                var id = ObjectId.Of(content);
                 Assert.Null(await store.PutAsync(Ours, id, content, Token));
                 await using var stream = await store.OpenAsync(Ours, id, Token);
                 using var read = new MemoryStream();
@@ -40,8 +40,8 @@ public sealed class DirectoryObjectStoreTests : IDisposable
         var store = new DirectoryObjectStore(_folder.Path, null);
         byte[] content = [1, 2, 3];
 
-        Assert.Null(await store.PutAsync(Ours, ImageId.Of(content), content, Token));
-        Assert.Null(await store.PutAsync(Ours, ImageId.Of(content), content, Token));
+        Assert.Null(await store.PutAsync(Ours, ObjectId.Of(content), content, Token));
+        Assert.Null(await store.PutAsync(Ours, ObjectId.Of(content), content, Token));
 
         Assert.Equal(new ObjectTotals(1, 3), await store.TotalsAsync(Ours, Token));
     }
@@ -52,9 +52,9 @@ public sealed class DirectoryObjectStoreTests : IDisposable
         var store = new DirectoryObjectStore(_folder.Path, 10);
         byte[] first = [.. Enumerable.Repeat((byte)1, 8)], second = [.. Enumerable.Repeat((byte)2, 8)];
 
-        Assert.Null(await store.PutAsync(Ours, ImageId.Of(first), first, Token));
-        Assert.Equal(StorageFault.Full, await store.PutAsync(Ours, ImageId.Of(second), second, Token));
-        Assert.Null(await store.PutAsync(Theirs, ImageId.Of(second), second, Token));
+        Assert.Null(await store.PutAsync(Ours, ObjectId.Of(first), first, Token));
+        Assert.Equal(StorageFault.Full, await store.PutAsync(Ours, ObjectId.Of(second), second, Token));
+        Assert.Null(await store.PutAsync(Theirs, ObjectId.Of(second), second, Token));
 
         Assert.Equal(new ObjectTotals(1, 8), await store.TotalsAsync(Ours, Token));
     }
@@ -64,9 +64,9 @@ public sealed class DirectoryObjectStoreTests : IDisposable
     {
         var store = new DirectoryObjectStore(_folder.Path, null);
         byte[] first = [1], second = [2, 2];
-        await store.PutAsync(Ours, ImageId.Of(first), first, Token);
-        await store.PutAsync(Ours, ImageId.Of(second), second, Token);
-        await store.PutAsync(Theirs, ImageId.Of(first), first, Token);
+        await store.PutAsync(Ours, ObjectId.Of(first), first, Token);
+        await store.PutAsync(Ours, ObjectId.Of(second), second, Token);
+        await store.PutAsync(Theirs, ObjectId.Of(first), first, Token);
 
         Assert.Equal(new ObjectTotals(2, 3), await store.EraseAsync(Ours, Token));
 
@@ -74,5 +74,30 @@ public sealed class DirectoryObjectStoreTests : IDisposable
         Assert.Equal(new ObjectTotals(1, 1), await store.TotalsAsync(Theirs, Token));
     }
 
+    [Fact]
+    public async Task Put_OfAStream_NamesItByItsBytesAndLeavesNothingElse()
+    {
+        var store = new DirectoryObjectStore(_folder.Path, 400_000);
+        var content = new byte[300_000];
+        new Random(1).NextBytes(content);
+
+        Assert.Equal(new StoredObject(ObjectId.Of(content), content.Length), await store.PutAsync(Ours, new MemoryStream(content), content.Length, Token));
+        Assert.Equal(new StoredObject(ObjectId.Of(content), content.Length), await store.PutAsync(Ours, new MemoryStream(content), content.Length, Token));
+        Assert.True((await store.PutAsync(Ours, new MemoryStream(content), content.Length - 1, Token)).TooLong);
+        content[0]++;
+        Assert.Equal(StorageFault.Full, (await store.PutAsync(Ours, new MemoryStream(content), content.Length, Token)).Fault);
+        await Assert.ThrowsAsync<EndOfStreamException>(() => store.PutAsync(Ours, new BrokenStream(content), content.Length, Token));
+
+        Assert.Equal(new ObjectTotals(1, content.Length), await store.TotalsAsync(Ours, Token));
+        Assert.Single(Directory.GetFiles(_folder.Path, "*", SearchOption.AllDirectories));
+    }
+
     public void Dispose() => _folder.Dispose();
+
+    /// <summary>Ends in the middle, as a client's connection does.</summary>
+    private sealed class BrokenStream(byte[] content) : MemoryStream(content)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            Position > Length / 2 ? throw new EndOfStreamException() : base.ReadAsync(buffer, cancellationToken);
+    }
 }

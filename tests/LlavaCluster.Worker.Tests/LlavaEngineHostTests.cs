@@ -176,7 +176,7 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         // Two by two pixels, of which the codes give one: clear, colour 0, end.
         byte[] file = [.. "GIF89a"u8, 2, 0, 2, 0, 0x80, 0, 0, 255, 0, 0, 0, 0, 255, 0x2C, 0, 0, 0, 0, 2, 0, 2, 0, 0, 2, 2, 0x44, 0x01, 0, 0x3B];
         var image = ImageId.Of(file);
-        Assert.Null(await _objects.PutAsync(TenantId.Default, image, file, TestContext.Current.CancellationToken));
+        Assert.Null(await _objects.PutAsync(TenantId.Default, image.Object, file, TestContext.Current.CancellationToken));
 
         var updates = await CollectAsync(host, request with { Messages = [User("What is this?", image)] });
 
@@ -211,7 +211,7 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         {
             var bytes = await File.ReadAllBytesAsync(Goldens.Path("images", name.GetString() + ".png"), TestContext.Current.CancellationToken);
             images.Add(ImageId.Of(bytes));
-            Assert.Null(await _objects.PutAsync(TenantId.Default, images[^1], bytes, TestContext.Current.CancellationToken));
+            Assert.Null(await _objects.PutAsync(TenantId.Default, images[^1].Object, bytes, TestContext.Current.CancellationToken));
         }
 
         return new GenerateRequest

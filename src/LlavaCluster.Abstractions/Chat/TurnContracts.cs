@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Abstractions.Chat;
 
@@ -49,6 +50,10 @@ public sealed record TurnRequest
     /// <summary>Of a transient turn: the client chose its id, can find it again by it, and stops it. Otherwise it ends when its last reader leaves.</summary>
     [Id(10)]
     public bool ClientOwned { get; init; }
+
+    /// <summary>The adapter's version that answers; the conversation chooses it when the turn begins. Null: the base model.</summary>
+    [Id(11)]
+    public ObjectId? Adapter { get; init; }
 }
 
 [GenerateSerializer, Alias("llava.turn-priority")]

@@ -20,5 +20,8 @@ public readonly record struct ImageId
         return id is not null;
     }
 
+    /// <summary>The picture among the tenant's stored objects.</summary>
+    public ObjectId Object => ObjectId.Parse(Value);
+
     public override string ToString() => Value;
 }

@@ -33,6 +33,18 @@ public interface ITenantGrain : ITenantScopedGrain
     [Alias("settle")]
     Task SettleAsync(Guid leaseId, TokenUsage? usage, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lets a job train, or go on, and counts what it used since it last asked. A job that does not ask again for <see cref="TenantQuota.LeaseLife"/> counts as running no more.
+    /// </summary>
+    /// <param name="report">Grows with every call of a job; a repeated one counts once.</param>
+    /// <returns>Null, or why the job must wait (QuotaExceeded, with the limit).</returns>
+    [Alias("train")]
+    Task<ChatFailure?> TrainAsync(string job, long report, double deviceSeconds, CancellationToken cancellationToken);
+
+    /// <summary>The job runs no more.</summary>
+    [Alias("end-training")]
+    Task EndTrainingAsync(string job, CancellationToken cancellationToken);
+
     [Alias("set-quota")]
     Task SetQuotaAsync(TenantQuota quota, CancellationToken cancellationToken);
 
@@ -59,6 +71,18 @@ public sealed record TenantQuota
     /// <summary>Share in the engines' token-fair scheduling, relative to other tenants; greater than 0.</summary>
     [Id(3)]
     public double Weight { get; init; } = 1;
+
+    /// <summary>Fine-tuning jobs that run at the same time; further ones wait.</summary>
+    [Id(4)]
+    public int? TrainingJobs { get; init; }
+
+    /// <summary>Seconds of devices that jobs may use from one midnight (UTC) to the next; a job that has used them up waits for it.</summary>
+    [Id(5)]
+    public double? TrainingSecondsPerDay { get; init; }
+
+    /// <summary>Bytes of pictures, files, adapters and checkpoints.</summary>
+    [Id(6)]
+    public long? StorageBytes { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("llava.tenant-usage")]
@@ -68,7 +92,10 @@ public sealed record TenantUsage(
     [property: Id(2)] long Turns,
     [property: Id(3)] long PromptTokens,
     [property: Id(4)] long ImageTokens,
-    [property: Id(5)] long CompletionTokens);
+    [property: Id(5)] long CompletionTokens,
+    [property: Id(6)] int RunningJobs = 0,
+    [property: Id(7)] double TrainingSeconds = 0,
+    [property: Id(8)] double TrainingSecondsToday = 0);
 
 /// <summary>Refused holds the failure (kind QuotaExceeded, with the limit and when to retry); null is a lease.</summary>
 [GenerateSerializer, Immutable, Alias("llava.reserve-result")]

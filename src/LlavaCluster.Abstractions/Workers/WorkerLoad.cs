@@ -20,7 +20,17 @@ public sealed record WorkerLoad
     /// <summary>Turns that wait for the engine to begin them.</summary>
     [Id(4)]
     public int Waiting { get; init; }
+
+    /// <summary>What it can train; null: nothing.</summary>
+    [Id(5)]
+    public TrainerCard? Trainer { get; init; }
 }
+
+/// <summary>A worker's trainer, as fronts know it.</summary>
+/// <param name="Models">Bases it trains adapters for.</param>
+/// <param name="Job">The job it has joined, <c>tenant/id</c>; null: free.</param>
+[GenerateSerializer, Immutable, Alias("llava.trainer-card")]
+public sealed record TrainerCard([property: Id(0)] ImmutableArray<string> Models, [property: Id(1)] string? Job);
 
 /// <summary>What a front must know of a served model to validate a request and list it.</summary>
 [GenerateSerializer, Immutable, Alias("llava.model-card")]

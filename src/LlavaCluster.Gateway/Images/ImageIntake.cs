@@ -45,7 +45,7 @@ internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageF
         }
 
         var id = ImageId.Of(content.Span);
-        return await store.PutAsync(tenant, id, content, cancellationToken) switch
+        return await store.PutAsync(tenant, id.Object, content, cancellationToken) switch
         {
             null => new Taken(id, header),
             StorageFault.Full => new ChatFailure(ChatFailureKind.StorageFull, "The server has no room for the picture.", field),
@@ -62,7 +62,7 @@ internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageF
             return Refuse(field, "must be 64 lower-case hexadecimal digits.");
         }
 
-        await using var stored = await store.OpenAsync(tenant, id.Value, cancellationToken);
+        await using var stored = await store.OpenAsync(tenant, id.Value.Object, cancellationToken);
         if (stored is null)
         {
             return new ChatFailure(ChatFailureKind.NotFound, $"{field} names a picture that was not uploaded.", field);

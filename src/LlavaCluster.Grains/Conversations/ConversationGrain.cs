@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Grains.Workers;
 using LlavaCluster.Storage;
 using LlavaCluster.Storage.Conversations;
 using Microsoft.Extensions.Logging;
@@ -71,6 +72,14 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         {
             return BeginTurnResult.Refused(noModel);
         }
+
+        var (adapter, noAdapter) = await ChooseAdapterAsync(request, cancellationToken);
+        if (noAdapter is not null)
+        {
+            return BeginTurnResult.Refused(noAdapter);
+        }
+
+        request = request with { Adapter = adapter };
 
         var at = _reservations.Open(request.TurnId);
         var leaseId = LeaseIds.Of(_key, request.TurnId, at);
@@ -195,6 +204,20 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         return workers.Live.Any(load => load.Ready)
             ? null
             : new ChatFailure(ChatFailureKind.ModelUnavailable, "No worker is ready.", null, TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>The version that the turn keeps whatever happens to its name meanwhile; null for the base model.</summary>
+    private async Task<(ObjectId? Adapter, ChatFailure? Failure)> ChooseAdapterAsync(TurnRequest request, CancellationToken cancellationToken)
+    {
+        var model = ModelName.Parse(request.Model, surroundings.Workers.Serves);
+        if (model.Adapter is not { } name)
+        {
+            return (null, null);
+        }
+
+        return await surroundings.Adapters(_key.Tenant).ResolveAsync(model.Base, name, request.AffinityKey, cancellationToken) is { } version
+            ? (version, null)
+            : (null, new ChatFailure(ChatFailureKind.ModelNotFound, $"There is no adapter \"{name}\" of the model {model.Base}.", "model"));
     }
 
     /// <summary>Drives a turn that a lost activation or a refusing store left in the middle; nothing happens if it is driven or settled.</summary>

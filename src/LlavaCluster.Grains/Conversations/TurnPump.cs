@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Grains.Workers;
 using LlavaCluster.Storage;
 using LlavaCluster.Storage.Conversations;
 using Microsoft.Extensions.Logging;
@@ -189,7 +190,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
     {
         Tenant = conversation.Tenant,
         TurnId = turn.Request.TurnId,
-        Model = turn.Request.Model,
+        Model = ModelName.Parse(turn.Request.Model, surroundings.Workers.Serves).Base,
         Messages = journal.Tree.MessagesOf(turn),
         Options = turn.Request.Options,
         Journal = [.. turn.Choices.Select(choice => choice.Tokens.ToImmutableArray())],

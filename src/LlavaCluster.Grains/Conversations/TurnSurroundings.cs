@@ -1,3 +1,4 @@
+using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Grains.Answers;
@@ -25,5 +26,12 @@ internal sealed class TurnSurroundings(IGrainFactory grains, WorkerTable workers
     {
         stamps.Stamp(tenant);
         return grains.GetGrain<ITenantGrain>(tenant.Value);
+    }
+
+    /// <summary>Likewise the grain of its adapters.</summary>
+    public IAdaptersGrain Adapters(TenantId tenant)
+    {
+        stamps.Stamp(tenant);
+        return grains.GetGrain<IAdaptersGrain>(tenant.Value);
     }
 }

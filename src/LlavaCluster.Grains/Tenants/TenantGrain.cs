@@ -22,6 +22,7 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
     private UsageTotals _totals;
     private ImmutableDictionary<string, StoredKey> _keys = ImmutableDictionary<string, StoredKey>.Empty;
     private QuotaLedger _ledger = new(new TenantQuota(), []);
+    private TrainingLedger _training = new(default, []);
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -30,6 +31,7 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
         (_version, _totals) = (record.Version, record.Totals);
         _keys = record.Keys.ToImmutableDictionary(key => key.Info.KeyId);
         _ledger = new QuotaLedger(record.Quota, record.Leases);
+        _training = new TrainingLedger(record.Training, record.Jobs);
     }
 
     public Task<ImmutableArray<string>?> VerifyKeyAsync(string keyId, ImmutableArray<byte> secretHash, CancellationToken cancellationToken)
@@ -126,6 +128,23 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
         _totals = (await store.ReadAsync(_tenant, cancellationToken)).Totals;
     }
 
+    public async Task<ChatFailure?> TrainAsync(string job, long report, double deviceSeconds, CancellationToken cancellationToken)
+    {
+        var (next, totals, refused) = _training.Train(job, report, deviceSeconds, _ledger.Quota, clock.GetUtcNow());
+        await WriteAsync(new TenantChange { PutJob = next, Training = totals }, cancellationToken);
+        _training.Put(next, totals);
+        return refused;
+    }
+
+    public async Task EndTrainingAsync(string job, CancellationToken cancellationToken)
+    {
+        if (_training.Has(job))
+        {
+            await WriteAsync(new TenantChange { RemovedJob = job }, cancellationToken);
+            _training.Drop(job);
+        }
+    }
+
     public async Task SetQuotaAsync(TenantQuota quota, CancellationToken cancellationToken)
     {
         await WriteAsync(new TenantChange { Quota = quota }, cancellationToken);
@@ -138,7 +157,10 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
         _totals.Turns,
         _totals.PromptTokens,
         _totals.ImageTokens,
-        _totals.CompletionTokens));
+        _totals.CompletionTokens,
+        _training.Running(clock.GetUtcNow()),
+        _training.Totals.Seconds,
+        _training.Today(clock.GetUtcNow())));
 
     private async Task WriteAsync(TenantChange change, CancellationToken cancellationToken)
     {

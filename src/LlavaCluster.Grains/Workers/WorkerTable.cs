@@ -113,10 +113,11 @@ public sealed partial class WorkerTable(TimeProvider clock, ILogger<WorkerTable>
     /// <summary>Chooses a worker for a turn, or null if none is ready: of the two nearest to the affinity key, the second only if the first is plainly busier.</summary>
     public WorkerKey? Choose(string model, string affinityKey, IReadOnlySet<WorkerKey> excluded)
     {
+        var name = ModelName.Parse(model, Serves).Base;
         lock (_gate)
         {
             var ranked = _entries.Values
-                .Where(entry => entry.Load.Ready && IsLive(entry) && !excluded.Contains(entry.Load.Worker) && Serves(entry.Load, model))
+                .Where(entry => entry.Load.Ready && IsLive(entry) && !excluded.Contains(entry.Load.Worker) && Serves(entry.Load, name))
                 .OrderByDescending(entry => Rendezvous.Score(affinityKey, entry.Load.Worker.ToString()))
                 .Take(2)
                 .ToArray();
@@ -131,14 +132,17 @@ public sealed partial class WorkerTable(TimeProvider clock, ILogger<WorkerTable>
         }
     }
 
-    /// <summary>Whether any worker heard of lately, ready or not, serves a model.</summary>
-    public bool Knows(string model)
+    /// <summary>Whether any worker heard of lately, ready or not, serves a base model of this name.</summary>
+    public bool Serves(string name)
     {
         lock (_gate)
         {
-            return _entries.Values.Any(entry => Serves(entry.Load, model));
+            return _entries.Values.Any(entry => Serves(entry.Load, name));
         }
     }
+
+    /// <summary>Whether a model can be asked for: whether its adapter exists only its tenant's grain knows.</summary>
+    public bool Knows(string model) => Serves(ModelName.Parse(model, Serves).Base);
 
     /// <summary>Cancelled when the worker falls silent; already cancelled for one that is not known.</summary>
     public CancellationToken Gone(WorkerKey worker)
@@ -149,12 +153,7 @@ public sealed partial class WorkerTable(TimeProvider clock, ILogger<WorkerTable>
         }
     }
 
-    private static bool Serves(WorkerLoad load, string model)
-    {
-        var colon = model.IndexOf(':', StringComparison.Ordinal);
-        var name = colon > 0 ? model[..colon] : model;
-        return load.Models.Any(card => card.Name == model || card.Name == name);
-    }
+    private static bool Serves(WorkerLoad load, string name) => load.Models.Any(card => card.Name == name);
 
     private static bool IsPlainlyBusier(Entry first, Entry second) => first.Queue > second.Queue + AffinityWorth;
 

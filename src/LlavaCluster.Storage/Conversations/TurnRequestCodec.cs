@@ -10,6 +10,7 @@ internal static class TurnRequestCodec
     // What was one flag once is their byte: records of that time read as they did.
     private const byte Transient = 1;
     private const byte ClientOwned = 2;
+    private const byte Adapted = 4;
 
     public static void Write(BinaryWriter writer, TurnRequest request)
     {
@@ -21,7 +22,11 @@ internal static class TurnRequestCodec
         writer.Write7BitEncodedInt((int)request.Priority);
         writer.Write(request.Deadline?.UtcTicks ?? 0);
         writer.Write7BitEncodedInt(request.WorstCaseTokens);
-        writer.Write((byte)((request.Transient ? Transient : 0) | (request.ClientOwned ? ClientOwned : 0)));
+        writer.Write((byte)((request.Transient ? Transient : 0) | (request.ClientOwned ? ClientOwned : 0) | (request.Adapter is null ? 0 : Adapted)));
+        if (request.Adapter is { } adapter)
+        {
+            writer.Write(adapter.Value);
+        }
     }
 
     public static TurnRequest Read(BinaryReader reader, Guid turn)
@@ -48,8 +53,12 @@ internal static class TurnRequestCodec
             WorstCaseTokens = worstCase,
             Transient = (flags & Transient) != 0,
             ClientOwned = (flags & ClientOwned) != 0,
+            Adapter = (flags & Adapted) != 0 ? ReadObject(reader) : null,
         };
     }
+
+    private static ObjectId ReadObject(BinaryReader reader) =>
+        ObjectId.TryParse(reader.ReadString(), out var id) ? id.Value : throw new InvalidDataException("An adapter's id must be 64 hexadecimal digits.");
 
     private static void WriteMessage(BinaryWriter writer, ChatMessage message)
     {

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using LlavaCluster.Abstractions.Identity;
 using Microsoft.Win32.SafeHandles;
 
@@ -13,11 +15,50 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
 {
     private const int DiskFull = unchecked((int)0x80070070);
     private const int PosixNoSpace = 28;
+    private const int CopyBytes = 1 << 17;
 
-    public Task<StorageFault?> PutAsync(TenantId tenant, ImageId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+    public Task<StorageFault?> PutAsync(TenantId tenant, ObjectId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
         Task.Run(() => Put(tenant, id, content.Span), cancellationToken);
 
-    public Task<Stream?> OpenAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken)
+    public async Task<StoredObject> PutAsync(TenantId tenant, Stream content, long mostBytes, CancellationToken cancellationToken)
+    {
+        var temporary = Temporary(tenant);
+        try
+        {
+            var (id, bytes, tooLong) = await CopyAsync(content, temporary, mostBytes, cancellationToken);
+            if (tooLong)
+            {
+                return new StoredObject(default, bytes, TooLong: true);
+            }
+
+            var path = PathOf(tenant, id);
+            if (!File.Exists(path))
+            {
+                if (!HasRoom(tenant, bytes))
+                {
+                    return new StoredObject(id, bytes, StorageFault.Full);
+                }
+
+                await StoredAsync(() =>
+                {
+                    Publish(temporary, path);
+                    return Task.FromResult(path);
+                });
+            }
+
+            return new StoredObject(id, bytes);
+        }
+        catch (NotStoredException fault)
+        {
+            return new StoredObject(default, 0, FaultOf(fault.InnerException!));
+        }
+        finally
+        {
+            Drop(temporary);
+        }
+    }
+
+    public Task<Stream?> OpenAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken)
     {
         try
         {
@@ -29,7 +70,7 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
         }
     }
 
-    public Task<bool> DeleteAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken) => Task.Run(
+    public Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => Task.Run(
         () =>
         {
             var path = PathOf(tenant, id);
@@ -59,7 +100,7 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
         },
         cancellationToken);
 
-    private StorageFault? Put(TenantId tenant, ImageId id, ReadOnlySpan<byte> content)
+    private StorageFault? Put(TenantId tenant, ObjectId id, ReadOnlySpan<byte> content)
     {
         var path = PathOf(tenant, id);
         if (File.Exists(path))
@@ -67,37 +108,108 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
             return null;
         }
 
-        if (maxTenantBytes is { } most && Totals(tenant).Bytes + content.Length > most)
+        if (!HasRoom(tenant, content.Length))
         {
             return StorageFault.Full;
         }
 
-        var folder = Path.GetDirectoryName(path)!;
-        var temporary = Path.Combine(folder, $".{Guid.NewGuid():n}.tmp");
+        var temporary = Temporary(tenant);
         try
         {
-            Directory.CreateDirectory(folder);
-            using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
+            using (var file = Create(temporary))
             {
                 file.Write(content);
                 file.Flush(flushToDisk: true);
             }
 
-            File.Move(temporary, path, overwrite: true);
-            SyncDirectory(folder);
-            SyncDirectory(Path.GetDirectoryName(folder)!);
+            Publish(temporary, path);
             return null;
         }
         catch (IOException fault)
         {
-            if (File.Exists(temporary))
-            {
-                File.Delete(temporary);
-            }
-
-            return fault.HResult is DiskFull or PosixNoSpace ? StorageFault.Full : StorageFault.Unavailable;
+            Drop(temporary);
+            return FaultOf(fault);
         }
     }
+
+    private async Task<(ObjectId Id, long Bytes, bool TooLong)> CopyAsync(Stream content, string temporary, long mostBytes, CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+        try
+        {
+            await using var file = await StoredAsync(() => Task.FromResult(Create(temporary)));
+            var bytes = 0L;
+            while (await content.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+            {
+                bytes += read;
+                if (bytes > mostBytes)
+                {
+                    return (default, bytes, true);
+                }
+
+                hash.AppendData(buffer, 0, read);
+                await StoredAsync(async () =>
+                {
+                    await file.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+                    return read;
+                });
+            }
+
+            await StoredAsync(() =>
+            {
+                file.Flush(flushToDisk: true);
+                return Task.FromResult(bytes);
+            });
+            return (ObjectId.OfHash(hash.GetHashAndReset()), bytes, false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // Tells a store that takes no more from a stream that gives no more.
+    private static async Task<T> StoredAsync<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (IOException fault)
+        {
+            throw new NotStoredException(fault);
+        }
+    }
+
+    private bool HasRoom(TenantId tenant, long bytes) => maxTenantBytes is not { } most || Totals(tenant).Bytes + bytes <= most;
+
+    private string Temporary(TenantId tenant) => Path.Combine(root, tenant.Value, $".{Guid.NewGuid():n}.tmp");
+
+    private static FileStream Create(string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, CopyBytes, useAsync: true);
+    }
+
+    private static void Drop(string temporary)
+    {
+        if (File.Exists(temporary))
+        {
+            File.Delete(temporary);
+        }
+    }
+
+    private static void Publish(string temporary, string path)
+    {
+        var folder = Path.GetDirectoryName(path)!;
+        Directory.CreateDirectory(folder);
+        File.Move(temporary, path, overwrite: true);
+        SyncDirectory(folder);
+        SyncDirectory(Path.GetDirectoryName(folder)!);
+    }
+
+    private static StorageFault FaultOf(Exception fault) => fault.HResult is DiskFull or PosixNoSpace ? StorageFault.Full : StorageFault.Unavailable;
 
     private ObjectTotals Totals(TenantId tenant)
     {
@@ -106,7 +218,7 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
         return new ObjectTotals(lengths.Length, lengths.Sum());
     }
 
-    private string PathOf(TenantId tenant, ImageId id) => Path.Combine(root, tenant.Value, id.Value[..2], id.Value);
+    private string PathOf(TenantId tenant, ObjectId id) => Path.Combine(root, tenant.Value, id.Value[..2], id.Value);
 
     /// <summary>Makes a rename durable. Only POSIX systems have directories that can be synced; elsewhere the journal does it.</summary>
     private static void SyncDirectory(string folder)
@@ -122,6 +234,8 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
             throw new IOException($"\"{folder}\" cannot be synced: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
+
+    private sealed class NotStoredException(IOException fault) : Exception(fault.Message, fault);
 
     private static class Posix
     {

@@ -7,12 +7,17 @@ public interface IObjectStore
 {
     /// <summary>Stores bytes durably; storing what is there already changes nothing.</summary>
     /// <returns>Null if the object is durable.</returns>
-    Task<StorageFault?> PutAsync(TenantId tenant, ImageId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+    Task<StorageFault?> PutAsync(TenantId tenant, ObjectId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
-    /// <summary>The object as a stream that the caller disposes, or null if the tenant has no such object.</summary>
-    Task<Stream?> OpenAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken);
+    /// <summary>Stores what a stream holds, however much that is, and names it.</summary>
+    /// <param name="mostBytes">A longer stream is not stored.</param>
+    /// <exception cref="IOException">The stream cannot be read.</exception>
+    Task<StoredObject> PutAsync(TenantId tenant, Stream content, long mostBytes, CancellationToken cancellationToken);
 
-    Task<bool> DeleteAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken);
+    /// <summary>The object as a stream that can be sought and that the caller disposes, or null if the tenant has no such object.</summary>
+    Task<Stream?> OpenAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
+
+    Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
 
     /// <summary>Count and bytes of a tenant's objects.</summary>
     Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken);
@@ -22,3 +27,8 @@ public interface IObjectStore
 }
 
 public readonly record struct ObjectTotals(long Count, long Bytes);
+
+/// <summary>What came of storing a stream.</summary>
+/// <param name="Fault">Null if the object is durable.</param>
+/// <param name="TooLong">Nothing was stored, for that reason.</param>
+public readonly record struct StoredObject(ObjectId Id, long Bytes, StorageFault? Fault = null, bool TooLong = false);

@@ -29,13 +29,18 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
     private static TenantRecord Read(SqliteSession session, string tenant)
     {
         var heads = session.Query(
-            "SELECT version, requests_per_minute, tokens_per_minute, concurrent_turns, weight, turns, prompt_tokens, image_tokens, completion_tokens FROM tenant WHERE name=$0",
+            "SELECT version, requests_per_minute, tokens_per_minute, concurrent_turns, weight, turns, prompt_tokens, image_tokens, completion_tokens, training_jobs, training_seconds_per_day, storage_bytes, training_seconds, training_day, training_day_seconds FROM tenant WHERE name=$0",
             row => (
                 Version: row.GetInt64(0),
-                Quota: new TenantQuota { RequestsPerMinute = Int(row, 1), TokensPerMinute = Int(row, 2), ConcurrentTurns = Int(row, 3), Weight = row.GetDouble(4) },
-                Totals: new UsageTotals(row.GetInt64(5), row.GetInt64(6), row.GetInt64(7), row.GetInt64(8))),
+                Quota: new TenantQuota
+                {
+                    RequestsPerMinute = Int(row, 1), TokensPerMinute = Int(row, 2), ConcurrentTurns = Int(row, 3), Weight = row.GetDouble(4),
+                    TrainingJobs = Int(row, 9), TrainingSecondsPerDay = row.IsDBNull(10) ? null : row.GetDouble(10), StorageBytes = row.IsDBNull(11) ? null : row.GetInt64(11),
+                },
+                Totals: new UsageTotals(row.GetInt64(5), row.GetInt64(6), row.GetInt64(7), row.GetInt64(8)),
+                Training: new TrainingTotals(row.GetDouble(12), row.GetInt32(13), row.GetDouble(14))),
             tenant);
-        var head = heads.Count > 0 ? heads[0] : (0, new TenantQuota(), default);
+        var head = heads.Count > 0 ? heads[0] : (0, new TenantQuota(), default, default);
         var keys = session.Query(
             "SELECT id, label, scopes, hash, created_at FROM tenant_key WHERE tenant=$0 ORDER BY created_at, id",
             row => new StoredKey(
@@ -46,12 +51,13 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
             "SELECT turn, tokens, begun_at, expires_at, settled FROM tenant_lease WHERE tenant=$0",
             row => new StoredLease(new Guid(row.GetFieldValue<byte[]>(0)), row.GetInt32(1), Time(row.GetInt64(2)), Time(row.GetInt64(3)), row.GetBoolean(4)),
             tenant);
-        return new TenantRecord(head.Version, head.Quota, [.. keys], [.. leases], head.Totals);
+        var jobs = session.Query("SELECT job, report, expires_at FROM tenant_job WHERE tenant=$0", row => new StoredJob(row.GetString(0), row.GetInt64(1), Time(row.GetInt64(2))), tenant);
+        return new TenantRecord(head.Version, head.Quota, [.. keys], [.. leases], head.Totals, [.. jobs], head.Training);
     }
 
     private static StorageFault? Write(SqliteSession session, string tenant, long version, TenantChange change)
     {
-        session.Run("INSERT OR IGNORE INTO tenant VALUES($0, 0, NULL, NULL, NULL, 1, 0, 0, 0, 0)", tenant);
+        session.Run("INSERT OR IGNORE INTO tenant(name, version, weight, turns, prompt_tokens, image_tokens, completion_tokens) VALUES($0, 0, 1, 0, 0, 0, 0)", tenant);
         if (session.Run("UPDATE tenant SET version=version+1 WHERE name=$0 AND version=$1", tenant, version) == 0)
         {
             return StorageFault.Conflict;
@@ -60,16 +66,20 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
         if (change.Quota is { } quota)
         {
             session.Run(
-                "UPDATE tenant SET requests_per_minute=$1, tokens_per_minute=$2, concurrent_turns=$3, weight=$4 WHERE name=$0",
+                "UPDATE tenant SET requests_per_minute=$1, tokens_per_minute=$2, concurrent_turns=$3, weight=$4, training_jobs=$5, training_seconds_per_day=$6, storage_bytes=$7 WHERE name=$0",
                 tenant,
                 quota.RequestsPerMinute,
                 quota.TokensPerMinute,
                 quota.ConcurrentTurns,
-                quota.Weight);
+                quota.Weight,
+                quota.TrainingJobs,
+                quota.TrainingSecondsPerDay,
+                quota.StorageBytes);
         }
 
         WriteKeys(session, tenant, change);
         WriteLeases(session, tenant, change);
+        WriteTraining(session, tenant, change);
         if (change.Usage is { } usage)
         {
             WriteUsage(session, tenant, usage);
@@ -115,6 +125,24 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
                 put.BegunAt.UtcTicks,
                 put.ExpiresAt.UtcTicks,
                 put.Settled);
+        }
+    }
+
+    private static void WriteTraining(SqliteSession session, string tenant, TenantChange change)
+    {
+        if (change.PutJob is { } job)
+        {
+            session.Run("INSERT OR REPLACE INTO tenant_job VALUES($0, $1, $2, $3)", tenant, job.Job, job.Report, job.ExpiresAt.UtcTicks);
+        }
+
+        if (change.RemovedJob is { } removed)
+        {
+            session.Run("DELETE FROM tenant_job WHERE tenant=$0 AND job=$1", tenant, removed);
+        }
+
+        if (change.Training is { } totals)
+        {
+            session.Run("UPDATE tenant SET training_seconds=$1, training_day=$2, training_day_seconds=$3 WHERE name=$0", tenant, totals.Seconds, totals.Day, totals.DaySeconds);
         }
     }
 

@@ -10,7 +10,9 @@ public sealed record TenantRecord(
     TenantQuota Quota,
     ImmutableArray<StoredKey> Keys,
     ImmutableArray<StoredLease> Leases,
-    UsageTotals Totals);
+    UsageTotals Totals,
+    ImmutableArray<StoredJob> Jobs,
+    TrainingTotals Training);
 
 /// <param name="Hash">SHA-256 of the secret.</param>
 public sealed record StoredKey(KeyInfo Info, ImmutableArray<byte> Hash);
@@ -20,6 +22,18 @@ public sealed record StoredKey(KeyInfo Info, ImmutableArray<byte> Hash);
 public sealed record StoredLease(Guid LeaseId, int Tokens, DateTimeOffset BegunAt, DateTimeOffset ExpiresAt, bool Settled);
 
 public readonly record struct UsageTotals(long Turns, long PromptTokens, long ImageTokens, long CompletionTokens);
+
+/// <summary>A fine-tuning job that runs, or has run and may ask again.</summary>
+/// <param name="Report">The last one that was counted.</param>
+/// <param name="ExpiresAt">When it counts as running no more.</param>
+public sealed record StoredJob(string Job, long Report, DateTimeOffset ExpiresAt);
+
+/// <summary>Device time of a tenant's jobs.</summary>
+/// <param name="Day">Days since year 1 (UTC), of <paramref name="DaySeconds"/>.</param>
+public readonly record struct TrainingTotals(double Seconds, int Day, double DaySeconds)
+{
+    public TrainingTotals Add(int day, double seconds) => new(Seconds + seconds, day, (day == Day ? DaySeconds : 0) + seconds);
+}
 
 /// <summary>A turn's line in the usage ledger, under its lease's name.</summary>
 public sealed record UsageEntry(Guid LeaseId, DateTimeOffset At, TokenUsage Usage);
@@ -38,4 +52,10 @@ public sealed record TenantChange
     public ImmutableArray<Guid> DroppedLeases { get; init; } = [];
 
     public UsageEntry? Usage { get; init; }
+
+    public StoredJob? PutJob { get; init; }
+
+    public string? RemovedJob { get; init; }
+
+    public TrainingTotals? Training { get; init; }
 }

@@ -119,7 +119,7 @@ internal sealed class PromptBuilder(ServedModel model, IObjectStore objects)
 
     private async Task<byte[]?> ReadAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken)
     {
-        await using var stream = await objects.OpenAsync(tenant, id, cancellationToken);
+        await using var stream = await objects.OpenAsync(tenant, id.Object, cancellationToken);
         if (stream is null)
         {
             return null;

@@ -10,6 +10,10 @@ namespace LlavaCluster.Gateway.Tests.Fakes;
 /// <summary>A tenant's keys and quota in memory.</summary>
 internal sealed class FakeTenant(string name) : ITenantGrain
 {
+    public Task<ChatFailure?> TrainAsync(string job, long report, double deviceSeconds, CancellationToken cancellationToken) => Task.FromResult<ChatFailure?>(null);
+
+    public Task EndTrainingAsync(string job, CancellationToken cancellationToken) => Task.CompletedTask;
+
     private readonly ConcurrentDictionary<string, (KeyInfo Info, byte[] Hash)> _keys = new();
     private int _made;
     private int _verifications;

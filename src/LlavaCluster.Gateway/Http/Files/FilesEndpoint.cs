@@ -87,7 +87,7 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
     /// <summary>Deletes the picture at once. Conversations that name it keep its name: their next turns cannot be answered.</summary>
     public async Task DeleteAsync(HttpContext context, string id)
     {
-        var deleted = TryParse(id, out var image) && await store.DeleteAsync(context.Caller().Tenant, image.Value, context.RequestAborted);
+        var deleted = TryParse(id, out var image) && await store.DeleteAsync(context.Caller().Tenant, image.Value.Object, context.RequestAborted);
         await (deleted
             ? context.Response.WriteAsJsonAsync(new JsonObject { ["id"] = id, ["object"] = "file", ["deleted"] = true }, Json.Options, context.RequestAborted)
             : ErrorWriter.WriteAsync(context, ResumePoint.Unknown("file")));
@@ -123,7 +123,7 @@ internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObje
 
     private async Task<Stream?> OpenAsync(HttpContext context, string id) =>
         TryParse(id, out var image)
-            ? await store.OpenAsync(context.Caller().Tenant, image.Value, context.RequestAborted)
+            ? await store.OpenAsync(context.Caller().Tenant, image.Value.Object, context.RequestAborted)
             : null;
 
     private Task WriteAsync(HttpContext context, string id, long length, ImageHeader? header)

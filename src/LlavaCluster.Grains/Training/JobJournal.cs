@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Storage;
+using LlavaCluster.Storage.Training;
+
+namespace LlavaCluster.Grains.Training;
+
+/// <summary>A job's record and events: what is written, and who waits for more of it. Used from its grain's turns only.</summary>
+internal sealed class JobJournal(TrainingJobKey job, ITrainingStore store, TimeProvider clock)
+{
+    private readonly List<TrainingEvent> _pending = [];
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Null until the job is created.</summary>
+    public TrainingJobRecord? Record { get; private set; }
+
+    public TrainingJobInfo Info => Record!.Info;
+
+    public bool HasEnded => Record?.Info.Status is TrainingJobStatus.Succeeded or TrainingJobStatus.Failed or TrainingJobStatus.Cancelled;
+
+    /// <summary>Completes at the next write.</summary>
+    public Task Changed => _changed.Task;
+
+    public async Task LoadAsync(CancellationToken cancellationToken) => Record = await store.ReadAsync(job, cancellationToken);
+
+    /// <summary>Adds an event to the next write.</summary>
+    public void Say(TrainingEventKind kind, string message, TrainingMetrics? metrics = null) =>
+        _pending.Add(new TrainingEvent { Sequence = (Record?.Events ?? 0) + _pending.Count + 1, At = clock.GetUtcNow(), Kind = kind, Message = message, Metrics = metrics });
+
+    /// <summary>Writes a record and the events that were said; one that could not be written leaves memory as it was, and the events for the next write.</summary>
+    /// <param name="record">With the version and the events of <see cref="Record"/>, or of a new job.</param>
+    public async Task<StorageFault?> WriteAsync(TrainingJobRecord record)
+    {
+        var events = _pending.ToImmutableArray();
+        var next = record with { Events = (Record?.Events ?? 0) + events.Length };
+        // What is begun is written, whoever stops waiting for it.
+        if (await store.WriteAsync(Record?.Version ?? 0, next, events, CancellationToken.None) is { } fault)
+        {
+            return fault;
+        }
+
+        _pending.RemoveRange(0, events.Length);
+        Record = next with { Version = (Record?.Version ?? 0) + 1 };
+        _changed.SetResult();
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return null;
+    }
+
+    public Task<ImmutableArray<TrainingEvent>> EventsAsync(long after, int limit, CancellationToken cancellationToken) => store.EventsAsync(job, after, limit, cancellationToken);
+}

@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Storage.Sqlite;
+
+namespace LlavaCluster.Storage.Training;
+
+/// <summary>Fine-tuning jobs in a SQLite file, a document each.</summary>
+public sealed class SqliteTrainingStore(SqliteStore store) : ITrainingStore
+{
+    public Task<TrainingJobRecord?> ReadAsync(TrainingJobKey job, CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query("SELECT record FROM training_job WHERE tenant=$0 AND id=$1", row => StoredJson.Read<TrainingJobRecord>(row.GetString(0)), job.Tenant.Value, job.Id).FirstOrDefault(),
+        cancellationToken);
+
+    public async Task<StorageFault?> WriteAsync(long version, TrainingJobRecord record, ImmutableArray<TrainingEvent> events, CancellationToken cancellationToken)
+    {
+        var next = StoredJson.Write(record with { Version = version + 1 });
+        var lines = events.Select(line => (line.Sequence, Text: StoredJson.Write(line))).ToArray();
+        var result = await store.WriteAsync(session => Write(session, version, record, next, lines), cancellationToken);
+        return result.Fault ?? result.Value;
+    }
+
+    public Task<ImmutableArray<TrainingEvent>> EventsAsync(TrainingJobKey job, long after, int limit, CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query(
+            "SELECT event FROM training_event WHERE tenant=$0 AND job=$1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+            row => StoredJson.Read<TrainingEvent>(row.GetString(0)),
+            job.Tenant.Value,
+            job.Id,
+            after,
+            limit).ToImmutableArray(),
+        cancellationToken);
+
+    // Ids made later sort later.
+    public Task<ImmutableArray<TrainingJobInfo>> ListAsync(TenantId tenant, string? before, int limit, CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query(
+            "SELECT record FROM training_job WHERE tenant=$0 AND ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2",
+            row => StoredJson.Read<TrainingJobRecord>(row.GetString(0)).Info,
+            tenant.Value,
+            before,
+            limit).ToImmutableArray(),
+        cancellationToken);
+
+    public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query(
+            "SELECT tenant, id FROM training_job WHERE ended=0 ORDER BY id",
+            row => TrainingJobKey.Parse($"{row.GetString(0)}/{row.GetString(1)}")).ToImmutableArray(),
+        cancellationToken);
+
+    private static StorageFault? Write(SqliteSession session, long version, TrainingJobRecord record, string text, (long Sequence, string Text)[] events)
+    {
+        var job = record.Info.Key;
+        var ended = record.Info.Status is TrainingJobStatus.Succeeded or TrainingJobStatus.Failed or TrainingJobStatus.Cancelled;
+        var written = version == 0
+            ? session.Run("INSERT OR IGNORE INTO training_job VALUES($0, $1, 1, $2, $3)", job.Tenant.Value, job.Id, ended, text)
+            : session.Run("UPDATE training_job SET version=version+1, ended=$3, record=$4 WHERE tenant=$0 AND id=$1 AND version=$2", job.Tenant.Value, job.Id, version, ended, text);
+        if (written == 0)
+        {
+            return StorageFault.Conflict;
+        }
+
+        foreach (var (sequence, line) in events)
+        {
+            session.Run("INSERT INTO training_event VALUES($0, $1, $2, $3)", job.Tenant.Value, job.Id, sequence, line);
+        }
+
+        return null;
+    }
+}
