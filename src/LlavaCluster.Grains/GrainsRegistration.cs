@@ -4,6 +4,7 @@ using LlavaCluster.Grains.Training;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Hosting;
 
 namespace LlavaCluster.Grains;
@@ -17,6 +18,7 @@ public static class GrainsRegistration
         services.AddSingleton<WorkerTable>();
         services.AddSingleton<LocalTurns>();
         services.AddSingleton<TurnSurroundings>();
+        services.TryAddSingleton(new JobPace());
         services.AddSingleton<JobSurroundings>();
         services.AddSiloLoop<WorkerLines>();
         services.AddSiloLoop<WorkerSweeper>();

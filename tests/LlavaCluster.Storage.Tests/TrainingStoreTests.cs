@@ -65,7 +65,7 @@ public sealed class TrainingStoreTests : IDisposable
         await using var file = new SqliteStore(_folder.File("jobs.db"));
         var store = new SqliteTrainingStore(file);
         TrainingJobStatus[] states = [TrainingJobStatus.Queued, TrainingJobStatus.Running, TrainingJobStatus.Paused, TrainingJobStatus.Succeeded, TrainingJobStatus.Failed, TrainingJobStatus.Cancelled];
-        var jobs = states.Select(Record).ToArray();
+        var jobs = states.Zip(states.Select(_ => TrainingJobKey.New(Ours)).OrderBy(key => key.Id, StringComparer.Ordinal), (status, key) => Record(status, key)).ToArray();
         foreach (var job in jobs)
         {
             Assert.Null(await store.WriteAsync(0, job, [], Token));
@@ -101,9 +101,9 @@ public sealed class TrainingStoreTests : IDisposable
         Sequence = sequence, At = DateTimeOffset.UnixEpoch, Kind = TrainingEventKind.Progress, Message = "step", Metrics = new TrainingMetrics(1, 2, 0.5, 1e-4, double.PositiveInfinity, 3, 0.1),
     };
 
-    private static TrainingJobRecord Record(TrainingJobStatus status)
+    private static TrainingJobRecord Record(TrainingJobStatus status, TrainingJobKey? key = null)
     {
         var spec = new TrainingJobSpec { Model = "scenes", TrainingFile = ObjectId.Of([9]), Options = new TuningOptions { TargetModules = ["q_proj"] }, AdapterName = "formal" };
-        return new TrainingJobRecord(0, new TrainingJobInfo { Key = TrainingJobKey.New(Ours), Spec = spec, Status = status, CreatedAt = DateTimeOffset.UnixEpoch }, 0, 0, [], 0);
+        return new TrainingJobRecord(0, new TrainingJobInfo { Key = key ?? TrainingJobKey.New(Ours), Spec = spec, Status = status, CreatedAt = DateTimeOffset.UnixEpoch }, 0, 0, [], 0);
     }
 }

@@ -28,7 +28,7 @@ public readonly record struct TrainingJobKey
         return key is not null;
     }
 
-    /// <summary>Ids made later sort later.</summary>
+    /// <summary>Ids made later sort later, to the millisecond.</summary>
     public static TrainingJobKey New(TenantId tenant) => new(tenant, Prefix + Guid.CreateVersion7().ToString("n"));
 
     public static TrainingJobKey Parse(string grainKey)

@@ -24,11 +24,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
     /// <summary>Groups that may break one after the other without a step between them before the job is taken for what breaks them.</summary>
     private const int MostBreaks = 8;
 
-    private static readonly TimeSpan ChargeEvery = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan CallDeadline = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Exclusion = TimeSpan.FromMinutes(5);
-
-    private readonly TrainerRoster _roster = Restored(new TrainerRoster(surroundings.Clock), journal);
+    private readonly TrainerRoster _roster = Restored(new TrainerRoster(surroundings.Pace, surroundings.Clock), journal);
     private readonly Dictionary<WorkerKey, DateTimeOffset> _excluded = [];
     private TrainingJobInfo? _live;
     private double _uncharged;
@@ -176,7 +172,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
                 await EndAsync(Info with { Status = TrainingJobStatus.Failed, Reason = report.Message }, TrainingEventKind.Error, report.Message ?? "The job failed.");
                 return;
             case { Phase: TrainerPhase.Unable }:
-                _excluded[report.Trainer] = surroundings.Clock.GetUtcNow() + Exclusion;
+                _excluded[report.Trainer] = surroundings.Clock.GetUtcNow() + surroundings.Pace.Exclusion;
                 _roster.Remove(report.Trainer);
                 break;
         }
@@ -214,7 +210,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
             return false;
         }
 
-        if (now - _chargedAt < ChargeEvery)
+        if (now - _chargedAt < surroundings.Pace.Charge)
         {
             return journal.Info.Status != TrainingJobStatus.Paused;
         }
@@ -370,7 +366,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
     private async Task<T?> TryAsync<T>(WorkerKey trainer, Func<CancellationToken, Task<T?>> call)
         where T : class
     {
-        using var late = new CancellationTokenSource(CallDeadline, surroundings.Clock);
+        using var late = new CancellationTokenSource(surroundings.Pace.Call, surroundings.Clock);
         try
         {
             return await call(late.Token).WaitAsync(late.Token);

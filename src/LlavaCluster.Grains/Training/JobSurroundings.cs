@@ -8,9 +8,11 @@ using LlavaCluster.Hosting.Tenancy;
 namespace LlavaCluster.Grains.Training;
 
 /// <summary>What a job reaches outside itself: workers, their trainers, and its own tenant.</summary>
-internal sealed class JobSurroundings(IGrainFactory grains, WorkerTable workers, TenantStamps stamps, TimeProvider clock)
+internal sealed class JobSurroundings(IGrainFactory grains, WorkerTable workers, TenantStamps stamps, JobPace pace, TimeProvider clock)
 {
     public WorkerTable Workers => workers;
+
+    public JobPace Pace => pace;
 
     public TimeProvider Clock => clock;
 

@@ -8,17 +8,8 @@ namespace LlavaCluster.Grains.Training;
 /// The trainers that have joined a job, as their reports tell, and what group they should form. Holds nothing that is not learned again from reports: an activation that
 /// comes after a lost one waits for as long as a trainer may be silent and knows the group as it was. Not thread-safe.
 /// </summary>
-internal sealed class TrainerRoster(TimeProvider clock)
+internal sealed class TrainerRoster(JobPace pace, TimeProvider clock)
 {
-    /// <summary>Several missed reports.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(6);
-
-    /// <summary>How long those that are ready wait for one that still reads its data; it can join at the next epoch.</summary>
-    private static readonly TimeSpan PatienceWithReaders = TimeSpan.FromSeconds(20);
-
-    /// <summary>How long a trainer that was told of its group may take to say so.</summary>
-    private static readonly TimeSpan PatienceWithStart = TimeSpan.FromSeconds(20);
-
     private readonly Dictionary<WorkerKey, Member> _members = [];
     private readonly long _since = clock.GetTimestamp();
     private ImmutableArray<WorkerKey> _group = [];
@@ -36,7 +27,7 @@ internal sealed class TrainerRoster(TimeProvider clock)
     public ImmutableArray<WorkerKey> Group => _group;
 
     /// <summary>Whether every trainer that lives has had the time to report.</summary>
-    public bool IsSettled => clock.GetElapsedTime(_since) >= Silence;
+    public bool IsSettled => clock.GetElapsedTime(_since) >= pace.Silence;
 
     /// <summary>Begins where an activation before this one left the job.</summary>
     public void Restore(long generation) => Generation = generation;
@@ -74,7 +65,7 @@ internal sealed class TrainerRoster(TimeProvider clock)
     /// <summary>Removes those that have fallen silent and returns them.</summary>
     public ImmutableArray<WorkerKey> DropSilent()
     {
-        var silent = _members.Where(entry => clock.GetElapsedTime(entry.Value.HeardAt) > Silence).Select(entry => entry.Key).ToImmutableArray();
+        var silent = _members.Where(entry => clock.GetElapsedTime(entry.Value.HeardAt) > pace.Silence).Select(entry => entry.Key).ToImmutableArray();
         foreach (var trainer in silent)
         {
             _members.Remove(trainer);
@@ -112,7 +103,7 @@ internal sealed class TrainerRoster(TimeProvider clock)
         }
 
         _readySince = _readySince == 0 ? clock.GetTimestamp() : _readySince;
-        if (ready.Length < _members.Count && clock.GetElapsedTime(_readySince) < PatienceWithReaders)
+        if (ready.Length < _members.Count && clock.GetElapsedTime(_readySince) < pace.Reading)
         {
             return null;
         }
@@ -157,7 +148,7 @@ internal sealed class TrainerRoster(TimeProvider clock)
 
         return member.Generation == Generation
             ? member.Phase is TrainerPhase.Training or TrainerPhase.Done
-            : clock.GetElapsedTime(_formedAt) < PatienceWithStart; // it has not heard yet, or its first report is on its way
+            : clock.GetElapsedTime(_formedAt) < pace.Start; // it has not heard yet, or its first report is on its way
     }
 
     private sealed class Member(string endpoint, long heardAt)

@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Grains.Conversations;
+using LlavaCluster.Grains.Training;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
@@ -24,6 +27,7 @@ internal sealed class TestFront : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly Timer _reports;
     private readonly Dictionary<WorkerKey, ScriptedEngineHost> _engines = [];
+    private readonly Dictionary<WorkerKey, ScriptedTrainer> _trainers = [];
     private long _epoch;
 
     private TestFront(WebApplication app)
@@ -49,6 +53,7 @@ internal sealed class TestFront : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.UseLlavaCluster(new ClusterOptions { Role = ClusterRole.Front, DataDirectory = data, SiloName = Silo, DrainTimeout = TimeSpan.FromSeconds(1) });
+        builder.Services.AddSingleton(new JobPace { Silence = TimeSpan.FromSeconds(2), Charge = TimeSpan.FromSeconds(1) });
         builder.Services.AddLlavaGrains();
         builder.Services.AddSingleton<ScriptedDevices>();
         builder.Services.AddHostedGrains(typeof(TestFront).Assembly);
@@ -74,6 +79,32 @@ internal sealed class TestFront : IAsyncDisposable
 
         Report();
         return engine;
+    }
+
+    /// <summary>A worker that trains too.</summary>
+    public ScriptedTrainer AddTrainer(int device)
+    {
+        var trainer = new ScriptedTrainer(new WorkerKey(Silo, device), Grains, Stamps);
+        _app.Services.GetRequiredService<ScriptedDevices>().Add(trainer);
+        lock (_engines)
+        {
+            _trainers.Add(trainer.Key, trainer);
+        }
+
+        AddWorker(device);
+        return trainer;
+    }
+
+    public ITrainingJobGrain Job(TrainingJobKey key)
+    {
+        Stamps.Stamp(key.Tenant);
+        return Grains.GetGrain<ITrainingJobGrain>(key.ToString());
+    }
+
+    public IAdaptersGrain Adapters(TenantId tenant)
+    {
+        Stamps.Stamp(tenant);
+        return Grains.GetGrain<IAdaptersGrain>(tenant.Value);
     }
 
     /// <summary>Stops the reports of a worker, as its death does.</summary>
@@ -131,7 +162,8 @@ internal sealed class TestFront : IAsyncDisposable
         {
             foreach (var (worker, engine) in _engines)
             {
-                Workers.Apply(new WorkerLoad { Worker = worker, Ready = engine.Status.Ready, Models = engine.Models, Waiting = engine.Status.Waiting }, ++_epoch);
+                var card = _trainers.TryGetValue(worker, out var trainer) ? new TrainerCard([ScriptedEngineHost.ModelName], trainer.Job?.ToString()) : null;
+                Workers.Apply(new WorkerLoad { Worker = worker, Ready = engine.Status.Ready, Models = engine.Models, Waiting = engine.Status.Waiting, Trainer = card }, ++_epoch);
             }
         }
     }
