@@ -97,11 +97,12 @@ public sealed class LlavaNetwork : nn.Module
     public Tensor Embed(Tensor ids) => _language.Embed(ids);
 
     /// <summary>Packed embeddings [tokens, hidden] at their positions [tokens] (int64, below MaxPositions) to normed hidden states [tokens, hidden].</summary>
+    /// <param name="run">How each decoder layer is run; null for as it is.</param>
     /// <exception cref="NotSupportedException">The matrices are packed.</exception>
-    public Tensor Forward(Tensor embeddings, Tensor positions, IAttention attention, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null)
+    public Tensor Forward(Tensor embeddings, Tensor positions, IAttention attention, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null, LayerRunner? run = null)
     {
         RequirePlain();
-        return _language.Forward(embeddings, positions, attention, adapters, probe);
+        return _language.Forward(embeddings, positions, attention, adapters, probe, run);
     }
 
     /// <summary>Next-token logits of chosen hidden states, [rows, hidden] to [rows, vocab] in float32.</summary>

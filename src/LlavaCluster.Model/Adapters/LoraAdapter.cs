@@ -15,6 +15,11 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>Copies the weights to the network's dtype and device; the caller still owns <paramref name="weights"/>.</summary>
     /// <exception cref="ArgumentException">It replaces a tensor that is no projection's, which rows of one batch cannot differ in.</exception>
     public LoraAdapter(LoraWeights weights, ScalarType dtype, Device device)
+        : this(weights, tensor => tensor.to(dtype, device, copy: true).DetachFromDisposeScope())
+    {
+    }
+
+    private LoraAdapter(LoraWeights weights, Func<Tensor, Tensor> take)
     {
         foreach (var name in weights.Replaced.Keys)
         {
@@ -24,11 +29,9 @@ public sealed class LoraAdapter : IDisposable
             }
         }
 
-        Tensor Copy(Tensor tensor) => tensor.to(dtype, device, copy: true).DetachFromDisposeScope();
-
         foreach (var (module, factors) in weights.Modules)
         {
-            _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), Scalars.Of(factors.Scale));
+            _changes[module] = new ProjectionChange(null, null, take(factors.A), take(factors.B), Scalars.Of(factors.Scale));
         }
 
         foreach (var (name, tensor) in weights.Replaced.Where(entry => entry.Key.EndsWith(LoraNames.WeightSuffix, StringComparison.Ordinal)))
@@ -36,9 +39,13 @@ public sealed class LoraAdapter : IDisposable
             var module = name[..^LoraNames.WeightSuffix.Length];
             var bias = weights.Replaced.GetValueOrDefault(module + LoraNames.BiasSuffix);
             var added = _changes.GetValueOrDefault(module) ?? new ProjectionChange(null, null, null, null, Scalars.One);
-            _changes[module] = added with { Weight = Copy(tensor), Bias = bias is null ? null : Copy(bias) };
+            _changes[module] = added with { Weight = take(tensor), Bias = bias is null ? null : take(bias) };
         }
     }
+
+    /// <summary>An adapter over these very tensors, so that whoever trains them sees it change. It takes them over from <paramref name="weights"/>.</summary>
+    /// <exception cref="ArgumentException">As for the constructor.</exception>
+    public static LoraAdapter Over(LoraWeights weights) => new(weights, tensor => tensor);
 
     /// <summary>The tensors it owns, for training: <c>PROJECTION.lora_A</c> and <c>.lora_B</c>, and the <c>.weight</c> and <c>.bias</c> of what it replaces.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> Tensors =>

@@ -12,9 +12,10 @@ internal sealed record ProjectionChange(Tensor? Weight, Tensor? Bias, Tensor? Do
 {
     /// <param name="input">Rows of the adapter, [rows, ..., in].</param>
     /// <param name="output">What the base makes of them, [rows, ..., out].</param>
-    public Tensor Apply(Tensor input, Tensor output)
+    /// <param name="thinned">What the low-rank product sees in place of the input; null for the input.</param>
+    public Tensor Apply(Tensor input, Tensor output, Tensor? thinned = null)
     {
         var changed = Weight is null ? output : nn.functional.linear(input, Weight, Bias);
-        return Down is null ? changed : changed.Plus(nn.functional.linear(nn.functional.linear(input, Down), Up!).mul(Scale));
+        return Down is null ? changed : changed.Plus(nn.functional.linear(nn.functional.linear(thinned ?? input, Down), Up!).mul(Scale));
     }
 }

@@ -37,13 +37,15 @@ internal sealed class LlamaModel : nn.Module
     public Tensor Embed(Tensor ids) => _embedding.Forward(ids);
 
     /// <param name="probe">Sees each layer's output; for comparisons with a reference.</param>
-    public Tensor Forward(Tensor embeddings, Tensor positions, IAttention attention, AdapterBatch? adapters, Action<int, Tensor>? probe)
+    /// <param name="run">How each layer is run; null for as it is.</param>
+    public Tensor Forward(Tensor embeddings, Tensor positions, IAttention attention, AdapterBatch? adapters, Action<int, Tensor>? probe, LayerRunner? run)
     {
         var rotation = _rotary.At(positions, embeddings.dtype);
         var hidden = embeddings;
         for (var i = 0; i < _layers.Count; i++)
         {
-            hidden = _layers[i].Forward(hidden, rotation, attention, adapters);
+            var layer = _layers[i];
+            hidden = run is null ? layer.Forward(hidden, rotation, attention, adapters) : run(input => layer.Forward(input, rotation, attention, adapters), hidden);
             probe?.Invoke(i, hidden);
         }
 

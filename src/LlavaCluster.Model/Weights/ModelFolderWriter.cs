@@ -16,6 +16,9 @@ public static class ModelFolderWriter
     public const string TemplateFile = "conversation_template.txt";
 
     private const string TokenizerFile = "tokenizer.model";
+    private static readonly List<string> Copied =
+        ["tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json", "preprocessor_config.json", "processor_config.json", "chat_template.jinja"];
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <param name="tensor">Gives a tensor of the plan by our name; called once for each, and the result is disposed after it is written.</param>
@@ -24,8 +27,9 @@ public static class ModelFolderWriter
     /// <param name="mostBytesOfAShard">Above it the weights are split, with an index.</param>
     /// <param name="template">The conversation template the model was trained with, for <see cref="TemplateFile"/>; Hugging Face's classes do not read it.</param>
     /// <param name="pad">Whether pictures are padded to a square (as LLaVA-1.5 was trained) rather than cropped.</param>
+    /// <param name="like">A model folder whose files of tokeniser and preprocessing are copied in place of those made here; null for none.</param>
     public static void Write(
-        string folder, LlavaConfig config, Func<PlannedTensor, Tensor> tensor, ReadOnlyMemory<byte> tokenizer, ScalarType dtype, string template, bool pad, long mostBytesOfAShard = 2L << 30)
+        string folder, LlavaConfig config, Func<PlannedTensor, Tensor> tensor, ReadOnlyMemory<byte> tokenizer, ScalarType dtype, string template, bool pad, long mostBytesOfAShard = 2L << 30, string? like = null)
     {
         if (config.Family != ModelFamily.Llava15)
         {
@@ -39,11 +43,26 @@ public static class ModelFolderWriter
 
         Directory.CreateDirectory(folder);
         WriteWeights(folder, [.. TensorPlan.For(config).Where(planned => !planned.Optional)], tensor, dtype, mostBytesOfAShard);
-        AtomicFile.Write(Path.Combine(folder, TokenizerFile), stream => stream.Write(tokenizer.Span));
+        if (tokenizer.Length > 0)
+        {
+            AtomicFile.Write(Path.Combine(folder, TokenizerFile), stream => stream.Write(tokenizer.Span));
+        }
+
         AtomicFile.Write(Path.Combine(folder, TemplateFile), stream => stream.Write(Encoding.UTF8.GetBytes(template + "\n")));
-        foreach (var (name, json) in ModelFolderJson.Files(config, dtype, pad))
+        Copied.ForEach(name => Copy(like, folder, name));
+        foreach (var (name, json) in ModelFolderJson.Files(config, dtype, pad).Where(file => !(Copied.Contains(file.Name) && IsThere(like, file.Name))))
         {
             AtomicFile.Write(Path.Combine(folder, name), stream => JsonSerializer.Serialize<JsonNode>(stream, json, Indented));
+        }
+    }
+
+    private static bool IsThere(string? folder, string name) => folder is not null && File.Exists(Path.Combine(folder, name));
+
+    private static void Copy(string? from, string to, string name)
+    {
+        if (IsThere(from, name))
+        {
+            AtomicFile.Write(Path.Combine(to, name), stream => stream.Write(File.ReadAllBytes(Path.Combine(from!, name))));
         }
     }
 

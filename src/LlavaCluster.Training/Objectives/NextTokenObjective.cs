@@ -21,12 +21,15 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
     private readonly LoraAdapter? _adapter;
     private readonly AdapterBatch? _adapters;
     private readonly PatchWords? _told;
+    private readonly LayerRunner? _layers;
 
     /// <param name="autocast">Whether products run in bfloat16.</param>
     /// <param name="told">Where pictures are told in words: the batches' picture values are weights of these words, and no tower or projector runs; null for pixels.</param>
     /// <param name="adapter">Applied to every row and disposed with this; its tensors are parameters named <c>adapter.*</c>. A shared network's second replica needs one of its own.</param>
-    public NextTokenObjective(LlavaConfig config, IWeightSource weights, bool autocast, PatchWords? told = null, LoraAdapter? adapter = null)
+    /// <param name="layers">How decoder layers are run; null for as they are.</param>
+    public NextTokenObjective(LlavaConfig config, IWeightSource weights, bool autocast, PatchWords? told = null, LoraAdapter? adapter = null, LayerRunner? layers = null)
     {
+        _layers = layers;
         _told = told;
         _adapter = adapter;
         _adapters = adapter is null ? null : AdapterBatch.Whole(adapter);
@@ -45,13 +48,16 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
 
     public long Terms(TokenBatch batch) => batch.Terms;
 
-    public Tensor Loss(TokenBatch batch)
+    public Tensor Loss(TokenBatch batch) => Loss(batch, _adapters);
+
+    /// <summary>The same with other adapters than its own, or none.</summary>
+    public Tensor Loss(TokenBatch batch, AdapterBatch? adapters)
     {
         Tensor logits;
         using (Autocast.BFloat16(_autocast))
         {
-            var hidden = Network.Forward(Embed(batch), tensor(batch.Positions), new PackedAttention(batch.Lengths), _adapters); // [tokens, hidden]
-            logits = Network.Logits(hidden.index_select(0, tensor(batch.LossPlaces)), _adapters);
+            var hidden = Network.Forward(Embed(batch, adapters), tensor(batch.Positions), new PackedAttention(batch.Lengths), adapters, run: _layers); // [tokens, hidden]
+            logits = Network.Logits(hidden.index_select(0, tensor(batch.LossPlaces)), adapters);
         }
 
         return nn.functional.cross_entropy(logits, tensor(batch.LossTargets), reduction: nn.Reduction.Sum);
@@ -63,23 +69,23 @@ public sealed class NextTokenObjective : IObjective<TokenBatch>
         _adapter?.Dispose();
     }
 
-    private Tensor Embed(TokenBatch batch)
+    private Tensor Embed(TokenBatch batch, AdapterBatch? adapters)
     {
-        var words = Network.Embed(tensor(batch.Ids)); // [tokens, hidden]
+        var words = Network.Embed(tensor(batch.Ids)).to(ScalarType.Float32); // [tokens, hidden]; a frozen table may be narrower
         if (batch.Pictures == 0)
         {
             return words;
         }
 
-        var features = _told is null ? Encode(batch) : Tell(batch, _told);
+        var features = _told is null ? Encode(batch, adapters) : Tell(batch, _told);
         return words.index_copy(0, tensor(batch.FeaturePlaces), features.index_select(0, tensor(batch.FeatureRows)).to(words.dtype));
     }
 
     // [pictures * features, hidden]
-    private Tensor Encode(TokenBatch batch)
+    private Tensor Encode(TokenBatch batch, AdapterBatch? adapters)
     {
         var side = Network.Config.Vision.ImageSize;
-        return Network.EncodeTiles(tensor(batch.PictureValues, [batch.Pictures, 3, side, side]), _adapters).flatten(0, 1);
+        return Network.EncodeTiles(tensor(batch.PictureValues, [batch.Pictures, 3, side, side]), adapters).flatten(0, 1);
     }
 
     // [pictures * features, hidden]

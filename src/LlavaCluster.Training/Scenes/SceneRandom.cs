@@ -24,6 +24,18 @@ internal sealed class SceneRandom(ulong state)
         return new(Mix(Mix(Mix(hash) ^ seed) ^ purpose));
     }
 
+    /// <summary>A generator for a seed and what else its numbers follow from.</summary>
+    public static SceneRandom For(ulong seed, params ReadOnlySpan<ulong> keys)
+    {
+        var state = Mix(seed + Gamma);
+        foreach (var key in keys)
+        {
+            state = Mix(state ^ Mix(key + Gamma));
+        }
+
+        return new(state);
+    }
+
     public ulong NextUInt64() => Mix(_state += Gamma);
 
     /// <summary>Uniform in [0, 1).</summary>

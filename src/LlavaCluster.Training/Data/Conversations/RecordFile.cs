@@ -1,0 +1,72 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace LlavaCluster.Training.Data.Conversations;
+
+/// <summary>
+/// A JSON array or a file of JSON lines, as places of its records: only these are held in memory, 12 bytes a record, and a record is read when it is wanted. It looks at no
+/// more of the JSON than where records end. Reading is safe from several threads.
+/// </summary>
+internal sealed class RecordFile : IDisposable
+{
+    private const int BufferBytes = 1 << 20;
+
+    private readonly SafeFileHandle _file;
+    private readonly List<(long Offset, int Length)> _places = [];
+
+    private RecordFile(SafeFileHandle file) => _file = file;
+
+    public int Count => _places.Count;
+
+    /// <exception cref="InvalidDataException">The file is no array and holds no lines, or ends inside its array.</exception>
+    public static RecordFile Open(string path)
+    {
+        var file = new RecordFile(File.OpenHandle(path, options: FileOptions.RandomAccess));
+        try
+        {
+            file.Scan(path);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    public int BytesOf(int record) => _places[record].Length;
+
+    /// <summary>A record's bytes.</summary>
+    public byte[] Read(int record)
+    {
+        var (offset, length) = _places[record];
+        var bytes = new byte[length];
+        for (var done = 0; done < length;)
+        {
+            var read = RandomAccess.Read(_file, bytes.AsSpan(done), offset + done);
+            done += read > 0 ? read : throw new InvalidDataException($"The data file ended at byte {offset + done}, inside its record {record}: it changed while it was read.");
+        }
+
+        return bytes;
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private void Scan(string path)
+    {
+        var scanner = new RecordScanner(Add);
+        var buffer = new byte[BufferBytes];
+        for (var offset = 0L; RandomAccess.Read(_file, buffer, offset) is > 0 and var read; offset += read)
+        {
+            scanner.Take(buffer.AsSpan(0, read));
+        }
+
+        if (scanner.Finish() is { } fault)
+        {
+            throw new InvalidDataException($"{path} {fault}");
+        }
+
+        _places.TrimExcess();
+
+        void Add(long start, long end) => _places.Add((start, (int)Math.Min(int.MaxValue, end - start)));
+    }
+}
