@@ -3,6 +3,7 @@ using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Worker.Serving;
+using LlavaCluster.Worker.Training;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -17,7 +18,7 @@ namespace LlavaCluster.Worker;
 /// Tells every front of this worker's load, several times a second, until its last answer has ended. A silo that is slow to listen misses reports; the others do not wait for it.
 /// </summary>
 internal sealed partial class LoadReporter(
-    IServiceProvider services, IClusterMembershipService membership, ISiloMetadataCache metadata, IEngineHost engine, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
+    IServiceProvider services, IClusterMembershipService membership, ISiloMetadataCache metadata, IEngineHost engine, IEnumerable<Trainer> trainers, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<LoadReporter> logger)
     : ISiloLoop
 {
@@ -76,6 +77,7 @@ internal sealed partial class LoadReporter(
             Ready = status.Ready && !lifetime.ApplicationStopping.IsCancellationRequested,
             Models = engine.Models,
             Waiting = status.Waiting,
+            Trainer = trainers.FirstOrDefault()?.Card,
         };
     }
 

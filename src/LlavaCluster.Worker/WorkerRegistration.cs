@@ -3,6 +3,7 @@ using LlavaCluster.Engine;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Worker.Serving;
+using LlavaCluster.Worker.Training;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -23,6 +24,13 @@ public static class WorkerRegistration
         services.AddSingleton<IEngineHost>(provider => provider.GetRequiredService<LlavaEngineHost>());
         services.AddSingleton<IDrain>(provider => provider.GetRequiredService<LlavaEngineHost>());
         services.AddHostedService(provider => provider.GetRequiredService<LlavaEngineHost>());
+        if (loading.Options.Trains)
+        {
+            services.AddSingleton<TrainerSurroundings>();
+            services.AddSingleton<Trainer>();
+            services.AddSingleton<IDrain>(provider => provider.GetRequiredService<Trainer>());
+        }
+
         return services.AddWorkerGrain();
     }
 

@@ -56,6 +56,9 @@ public sealed class TuningRun : IDisposable
     /// <summary>Steps that were applied.</summary>
     public long Step { get; private set; }
 
+    /// <summary>The learning rate at its peak, of everything but a projector with a rate of its own.</summary>
+    public double PeakRate => _recipe.LearningRate;
+
     /// <summary>Samples that are kept for <see cref="Evaluate"/>.</summary>
     public int HeldOut => _heldOut.Length;
 

@@ -46,6 +46,9 @@ internal sealed partial class LlavaEngineHost(
         }
     }
 
+    /// <summary>Whether requests run or wait.</summary>
+    public bool IsBusy => _engine?.GetStatus() is { Running: > 0 } or { Waiting: > 0 };
+
     /// <summary>Begins before the other services of the host start: the silo takes as long, and neither needs the other.</summary>
     public Task StartingAsync(CancellationToken cancellationToken)
     {

@@ -44,6 +44,18 @@ public sealed class WorkerOptions
     /// <summary>Threads that compute. Default: every processor.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>Whether it trains adapters of its model when a job asks for it. Default: true.</summary>
+    public bool Trains { get; init; } = true;
+
+    /// <summary>Threads that training computes with. Default: every processor.</summary>
+    public int TrainingThreads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>The share of the device's time that training gets while requests keep the engine busy; greater than 0, at most 1. Default: 0.1.</summary>
+    public double TrainingShare { get; init; } = 0.1;
+
+    /// <summary>How long a trainer waits for another of its group that says nothing. Must exceed the time by which the slowest falls behind in a step. Default: one minute.</summary>
+    public TimeSpan RingTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How often fronts are told of this worker's load. Default: 300 ms.</summary>
     public TimeSpan ReportEvery { get; init; } = TimeSpan.FromMilliseconds(300);
 }

@@ -1,0 +1,121 @@
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Model.Weights;
+using LlavaCluster.Storage;
+using LlavaCluster.Training.Distributed;
+using LlavaCluster.Training.Tuning;
+
+namespace LlavaCluster.Worker.Training;
+
+/// <summary>A trainer's work in a group: one step after the other, checkpoints on the way, the result at the end. For the trainer's thread.</summary>
+internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGate gate, TrainerSurroundings surroundings, TrainingJobSpec spec, TrainerLog log, CancellationToken leave)
+{
+    private const string State = "state.safetensors", Adapter = "adapter";
+
+    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>To the end of the job, or until the group parts.</summary>
+    /// <param name="order">What the job wants of this trainer now.</param>
+    /// <param name="called">Cancelled when another group is formed.</param>
+    /// <exception cref="RingBrokenException">The group broke.</exception>
+    /// <exception cref="OperationCanceledException">It was called away.</exception>
+    public void Run(RingGroup ring, TrainerGroup group, Func<TrainerOrder> order, CancellationToken called)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(called, leave);
+        var together = new GroupRun(run, ring);
+        together.Align(group.Checkpoints is [var latest, ..] ? latest.Step : 0, least => Restore(group, least));
+        var meter = new StepMeter(run, surroundings.Clock);
+        var stored = surroundings.Clock.GetTimestamp();
+        while (run.Step < run.TotalSteps)
+        {
+            var waited = 0.0;
+            meter.Begin();
+            gate.Begin();
+            var step = together.Step(WantsToPart(order()), () =>
+            {
+                waited += gate.Pass(stop.Token.WaitHandle);
+                stop.Token.ThrowIfCancellationRequested();
+            });
+            if (step.Divergence is { } divergence)
+            {
+                log.Enter(TrainerPhase.Failed, group.Generation, $"The training diverged at {divergence}");
+                return;
+            }
+
+            meter.Add(step, waited);
+            var isFirst = ring.Rank == 0;
+            log.Count(run.Step, meter.TakeSeconds(), isFirst ? step.Terms : 0, isFirst && (meter.Elapsed >= ReportEvery || run.Step == run.TotalSteps) ? meter.Take() : null);
+            var isDue = spec.CheckpointEvery is { } every ? run.Step % every == 0 : surroundings.Clock.GetElapsedTime(stored) >= CheckpointEvery;
+            if (isFirst && (isDue || step.Parts) && run.Step < run.TotalSteps)
+            {
+                Store(meter.LastLoss);
+                stored = surroundings.Clock.GetTimestamp();
+            }
+
+            if (step.Parts)
+            {
+                log.Enter(TrainerPhase.Parted, group.Generation);
+                return;
+            }
+        }
+
+        log.Finish(group.Generation, ring.Rank == 0 ? MakeResult(stop.Token) : null);
+    }
+
+    private bool WantsToPart(TrainerOrder order) => order == TrainerOrder.Part || (order == TrainerOrder.PartAtEpochEnd && (run.Step + 1) % run.StepsPerEpoch == 0);
+
+    /// <summary>Goes on from the latest checkpoint that is whole and ahead of a number of steps.</summary>
+    private bool Restore(TrainerGroup group, long least)
+    {
+        foreach (var checkpoint in group.Checkpoints.Where(checkpoint => checkpoint.Step > least))
+        {
+            if (!folder.TryFetch(checkpoint.Object, State))
+            {
+                log.Damaged(checkpoint.Object);
+                continue;
+            }
+
+            using var state = File.OpenRead(folder.File(State));
+            run.Restore(state);
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>A checkpoint that cannot be stored now is told; the training goes on, and those before it stand.</summary>
+    private void Store(double loss)
+    {
+        try
+        {
+            using (var state = File.Create(folder.File(State)))
+            {
+                run.Save(state);
+            }
+
+            var stored = folder.Store(State);
+            if (stored.Fault is { } fault)
+            {
+                log.Enter(TrainerPhase.Training, log.Generation, $"the checkpoint of step {run.Step} was not stored: {(fault == StorageFault.Full ? "the store is full" : "the store does not answer")}");
+                return;
+            }
+
+            log.Stored(new TrainingCheckpoint(run.Step, stored.Id, stored.Bytes, surroundings.Clock.GetUtcNow(), loss));
+        }
+        catch (IOException fault)
+        {
+            log.Enter(TrainerPhase.Training, log.Generation, $"the checkpoint of step {run.Step} was not stored: {fault.Message}");
+        }
+    }
+
+    private TrainingResult MakeResult(CancellationToken stop)
+    {
+        var (before, after) = (run.Evaluate(ofBase: true, stop)?.Loss ?? double.NaN, run.Evaluate(cancellationToken: stop)?.Loss ?? double.NaN);
+        run.Export(folder.File(Adapter));
+        AdapterFile.Pack(folder.File(Adapter), folder.File(Adapter + ".safetensors"));
+        var stored = folder.Store(Adapter + ".safetensors");
+        return stored.Fault is { } fault
+            ? throw new IOException($"The adapter cannot be stored: {fault}.")
+            : new TrainingResult(stored.Id, stored.Bytes, before, after);
+    }
+}

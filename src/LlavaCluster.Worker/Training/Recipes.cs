@@ -1,0 +1,50 @@
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Training.Tuning;
+using Method = LlavaCluster.Training.Tuning.TuningMethod;
+
+namespace LlavaCluster.Worker.Training;
+
+/// <summary>A job's options in the trainer's words.</summary>
+internal static class Recipes
+{
+    // LLaVA-1.5's: scripts/v1_5/finetune_lora.sh and pretrain.sh.
+    private const double LoraRate = 2e-4, LoraProjectorRate = 2e-5, ProjectorRate = 1e-3;
+
+    /// <param name="contextLength">Of the model; a sample takes no more.</param>
+    public static TuningRecipe Of(TuningOptions options, int contextLength, bool hasValidation)
+    {
+        var lora = options.Method == Abstractions.Training.TuningMethod.Lora;
+        return new TuningRecipe
+        {
+            Method = lora ? Method.Lora : Method.Projector,
+            Lora = lora ? Lora(options) : null,
+            Epochs = options.Epochs,
+            GlobalBatch = options.BatchSize,
+            MicroBatch = options.MicroBatch,
+            LearningRate = options.LearningRate ?? (lora ? LoraRate : ProjectorRate),
+            ProjectorLearningRate = options.ProjectorLearningRate ?? (lora ? LoraProjectorRate : null),
+            WeightDecay = options.WeightDecay,
+            WarmupRatio = options.Warmup,
+            ClipNorm = options.ClipNorm,
+            MaxTokens = Math.Min(options.MaxTokens ?? contextLength, contextLength),
+            Seed = options.Seed,
+            GroupByLength = options.GroupByLength,
+            HeldOutShare = hasValidation ? 0 : options.HeldOut,
+        };
+    }
+
+    private static LoraRecipe Lora(TuningOptions options) => new()
+    {
+        Rank = options.Rank,
+        Alpha = options.Alpha,
+        RsLora = options.RankStabilised,
+        Dropout = options.Dropout,
+        TrainProjector = options.TrainProjector,
+        TargetModules = options.TargetModules switch
+        {
+            [] => ModulePattern.AllLinear,
+            [var one] when one.AsSpan().IndexOfAny("-()[]*+?|\\^$") >= 0 => ModulePattern.Expression(one),
+            var names => ModulePattern.Names(names),
+        },
+    };
+}

@@ -1,0 +1,47 @@
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Training.Distributed;
+using LlavaCluster.Training.Tuning;
+
+namespace LlavaCluster.Worker.Training;
+
+/// <summary>Adds steps up to what is reported of them: means over the time since the last report.</summary>
+internal sealed class StepMeter(TuningRun run, TimeProvider clock)
+{
+    private long _began = clock.GetTimestamp(), _reported = clock.GetTimestamp();
+    private double _seconds, _losses;
+    private long _terms;
+    private GroupStep _last;
+
+    /// <summary>Since the last report.</summary>
+    public TimeSpan Elapsed => clock.GetElapsedTime(_reported);
+
+    /// <summary>Mean a token since the last report, or of the report before where nothing came since.</summary>
+    public double LastLoss { get; private set; }
+
+    public void Begin() => _began = clock.GetTimestamp();
+
+    /// <param name="waited">Seconds of the step in which the device was left to requests.</param>
+    public void Add(GroupStep step, double waited)
+    {
+        _seconds += clock.GetElapsedTime(_began).TotalSeconds - waited;
+        _losses += step.Loss * step.Terms;
+        _terms += step.Terms;
+        _last = step;
+        LastLoss = _losses / _terms;
+    }
+
+    /// <summary>Of the device, since it was asked last.</summary>
+    public double TakeSeconds()
+    {
+        var seconds = _seconds;
+        _seconds = 0;
+        return seconds;
+    }
+
+    public TrainingMetrics Take()
+    {
+        var metrics = new TrainingMetrics(run.Step, run.TotalSteps, LastLoss, _last.RateFactor * run.PeakRate, _last.GradientNorm, _terms / Elapsed.TotalSeconds, run.Step / (double)run.StepsPerEpoch);
+        (_reported, _losses, _terms) = (clock.GetTimestamp(), 0, 0);
+        return metrics;
+    }
+}

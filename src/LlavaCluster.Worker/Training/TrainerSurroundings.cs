@@ -1,0 +1,43 @@
+using System.Net;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Tenancy;
+using LlavaCluster.Storage.Objects;
+using LlavaCluster.Training.Distributed;
+using LlavaCluster.Worker.Serving;
+using Microsoft.Extensions.Options;
+using Orleans;
+using Orleans.Configuration;
+
+namespace LlavaCluster.Worker.Training;
+
+/// <summary>What a trainer reaches outside itself: the engine beside which it works, the tenant's objects, the job's grain, and the address at which other trainers find it.</summary>
+internal sealed class TrainerSurroundings(
+    LlavaEngineHost engine, IObjectStore objects, IGrainFactory grains, TenantStamps stamps, LlavaCluster.Hosting.ClusterOptions cluster, WorkerOptions options, IOptions<SiloOptions> silo, TimeProvider clock)
+{
+    public LlavaEngineHost Engine => engine;
+
+    public IObjectStore Objects => objects;
+
+    public WorkerOptions Options => options;
+
+    public TimeProvider Clock => clock;
+
+    public WorkerKey Key { get; } = new(silo.Value.SiloName, 0);
+
+    /// <summary>The job's grain, for calls from the asynchronous method that asked.</summary>
+    public ITrainingJobGrain Job(TrainingJobKey job)
+    {
+        stamps.Stamp(job.Tenant);
+        return grains.GetGrain<ITrainingJobGrain>(job.ToString());
+    }
+
+    /// <summary>A port for the other trainers, on the silo's address and as guarded as its own.</summary>
+    public RingListener Listen()
+    {
+        var tls = cluster.Certificates is { } paths ? MutualTlsOptions.Load(paths) : null;
+        return RingListener.Start(new IPEndPoint(cluster.SiloAddress, 0), new RingOptions { OperationTimeout = options.RingTimeout, Tls = tls is null ? null : new RingTls(tls.Server, tls.Client) });
+    }
+}

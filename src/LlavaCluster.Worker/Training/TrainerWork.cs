@@ -1,0 +1,138 @@
+using System.Net;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Model.Weights;
+using LlavaCluster.Training.Data.Conversations;
+using LlavaCluster.Training.Distributed;
+using LlavaCluster.Training.Tuning;
+
+namespace LlavaCluster.Worker.Training;
+
+/// <summary>
+/// What a trainer's thread does: reads model and data, then works in one group after the other until there is none, the job is done or cannot be. Its members but <see cref="Run"/> may be called
+/// from any thread.
+/// </summary>
+internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundings surroundings, RingListener listener, GroupMailbox groups, TrainerLog log, CancellationToken leave)
+{
+    private const string Data = "data", Pictures = "pictures.zip";
+    private const int ReportedRecords = 5;
+
+    /// <summary>For all members of a group to come together.</summary>
+    private static readonly TimeSpan JoinDeadline = TimeSpan.FromSeconds(30);
+
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile TrainerOrder _order;
+
+    /// <summary>Completes when the thread has given everything back.</summary>
+    public Task Ended => _ended.Task;
+
+    public void Order(TrainerOrder order) => _order = order;
+
+    public void Run()
+    {
+        try
+        {
+            Work();
+        }
+        catch (OperationCanceledException) when (leave.IsCancellationRequested)
+        {
+            // As it was told.
+        }
+        catch (Exception fault) when (fault is InvalidDataException or CheckpointException or ArgumentException)
+        {
+            log.Enter(TrainerPhase.Failed, 0, fault.Message); // of the job: every other trainer would find it too
+        }
+        catch (Exception fault)
+        {
+            log.Enter(TrainerPhase.Unable, 0, fault.Message);
+        }
+        finally
+        {
+            _ended.SetResult();
+        }
+    }
+
+    private void Work()
+    {
+        TorchSharp.torch.set_num_threads(surroundings.Options.TrainingThreads);
+        var gate = new TrainingGate(surroundings.Engine, surroundings.Options.TrainingShare, surroundings.Clock);
+        gate.Lower();
+        using var folder = new TrainerFolder(surroundings.Objects, assignment.Job.Tenant, leave);
+        var spec = assignment.Spec;
+        var model = surroundings.Options.ModelFolder;
+        var recipe = Recipes.Of(spec.Options, surroundings.Engine.Models[0].ContextLength, spec.ValidationFile is not null);
+        using var data = OpenData(folder, recipe, spec);
+        using var run = new TuningRun(model, recipe, data);
+        log.Measure(run.TotalSteps, run.StepsPerEpoch);
+        log.Enter(TrainerPhase.Waiting, 0);
+        var shop = new GroupWork(run, folder, gate, surroundings, spec, log, leave);
+        while (groups.TakeAsync().GetAwaiter().GetResult() is { } group)
+        {
+            _order = TrainerOrder.Continue;
+            WorkIn(group, shop);
+        }
+    }
+
+    private void WorkIn(TrainerGroup group, GroupWork work)
+    {
+        log.Enter(TrainerPhase.Training, group.Generation);
+        try
+        {
+            using var called = new CancellationTokenSource();
+            using var listening = groups.OnNext(called.Cancel);
+            using var ring = RingGroup.JoinAsync(listener, Membership(group), JoinDeadline, called.Token).GetAwaiter().GetResult();
+            using var parting = called.Token.Register(() => ring.Abort("another group is formed"));
+            work.Run(ring, group, () => _order, called.Token);
+        }
+        catch (RingBrokenException broken)
+        {
+            log.Enter(TrainerPhase.Parted, group.Generation, $"group {group.Generation} broke: {broken.Message}");
+        }
+        catch (OperationCanceledException) when (!leave.IsCancellationRequested)
+        {
+            log.Enter(TrainerPhase.Parted, group.Generation); // called to another group
+        }
+    }
+
+    private RingMembership Membership(TrainerGroup group) => new()
+    {
+        Group = assignment.Job.ToString(),
+        Generation = group.Generation,
+        Rank = group.Rank,
+        Members = [.. group.Endpoints.Select(IPEndPoint.Parse)],
+        Secret = group.Secret.ToArray(),
+    };
+
+    private ConversationDataset OpenData(TrainerFolder folder, TuningRecipe recipe, TrainingJobSpec spec)
+    {
+        Fetch(folder, spec.TrainingFile, Data, "training_file");
+        if (spec.Images is { } images)
+        {
+            Fetch(folder, images, Pictures, "images_file");
+        }
+
+        var pictures = spec.Images is null ? PictureStore.None : PictureStore.Open(folder.File(Pictures));
+        var options = new DatasetOptions { BadRecords = spec.Options.SkipBadRecords ? BadRecordPolicy.Skip : BadRecordPolicy.Stop };
+        var (data, report) = ConversationDataset.Open(folder.File(Data), pictures, TuningRun.EncoderFor(surroundings.Options.ModelFolder, recipe), options, cancellationToken: leave);
+        if (report.Bad > 0)
+        {
+            log.Enter(TrainerPhase.Preparing, 0, Describe(report));
+        }
+
+        return data ?? throw new InvalidDataException($"The training file was refused. {Describe(report)}");
+    }
+
+    private static void Fetch(TrainerFolder folder, ObjectId id, string name, string field)
+    {
+        if (!folder.TryFetch(id, name))
+        {
+            throw new InvalidDataException($"{field} {id} is no longer stored, or damaged.");
+        }
+    }
+
+    private static string Describe(DatasetReport report)
+    {
+        var first = string.Join(" ", report.Details.Take(ReportedRecords).Select(bad => $"Record {bad.Index}{(bad.Id is null ? "" : $" ({bad.Id})")}: {bad.Reason}"));
+        return $"{report.Bad} of {report.Records} records are bad. {first}";
+    }
+}
