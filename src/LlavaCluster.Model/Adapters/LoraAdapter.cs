@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
@@ -8,14 +9,16 @@ namespace LlavaCluster.Model.Adapters;
 /// A LoRA adapter (PEFT), with the projector it may bring, on the device. Owns its tensors. The base network is never changed, so many adapters and none
 /// run in one batch.
 /// </summary>
-public sealed class LoraAdapter : IDisposable
+public sealed class LoraAdapter : IDecoderAdapter
 {
     private readonly Dictionary<string, ProjectionChange> _changes = new(StringComparer.Ordinal);
 
     /// <summary>Copies the weights to the network's dtype and device; the caller still owns <paramref name="weights"/>.</summary>
+    /// <param name="covers">The projections that are taken, by name; null takes all.</param>
     /// <exception cref="ArgumentException">It replaces a tensor that is no projection's, which rows of one batch cannot differ in.</exception>
-    public LoraAdapter(LoraWeights weights, ScalarType dtype, Device device)
+    public LoraAdapter(LoraWeights weights, ScalarType dtype, Device device, Func<string, bool>? covers = null)
     {
+        covers ??= static _ => true;
         foreach (var name in weights.Replaced.Keys)
         {
             if (!LoraNames.IsReplaceable(name, weights.Replaced.ContainsKey))
@@ -26,12 +29,12 @@ public sealed class LoraAdapter : IDisposable
 
         Tensor Copy(Tensor tensor) => tensor.to(dtype, device, copy: true).DetachFromDisposeScope();
 
-        foreach (var (module, factors) in weights.Modules)
+        foreach (var (module, factors) in weights.Modules.Where(entry => covers(entry.Key)))
         {
             _changes[module] = new ProjectionChange(null, null, Copy(factors.A), Copy(factors.B), Scalars.Of(factors.Scale));
         }
 
-        foreach (var (name, tensor) in weights.Replaced.Where(entry => entry.Key.EndsWith(LoraNames.WeightSuffix, StringComparison.Ordinal)))
+        foreach (var (name, tensor) in weights.Replaced.Where(entry => covers(entry.Key) && entry.Key.EndsWith(LoraNames.WeightSuffix, StringComparison.Ordinal)))
         {
             var module = name[..^LoraNames.WeightSuffix.Length];
             var bias = weights.Replaced.GetValueOrDefault(module + LoraNames.BiasSuffix);
@@ -48,6 +51,11 @@ public sealed class LoraAdapter : IDisposable
             where part.Item2 is not null
             select ($"{change.Key}.{part.Item1}", part.Item2),
     ];
+
+    public long Bytes => Tensors.Sum(tensor => tensor.Value.numel() * tensor.Value.element_size());
+
+    /// <summary>Whether pictures go through another vision tower than the base's.</summary>
+    internal bool ChangesTower => _changes.Keys.Any(name => name.StartsWith(TensorNames.VisionTower + ".", StringComparison.Ordinal));
 
     public void Dispose()
     {
