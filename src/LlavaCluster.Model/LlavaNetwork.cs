@@ -67,7 +67,10 @@ public sealed class LlavaNetwork : nn.Module
     /// <summary>Blocks of the tower that run.</summary>
     internal int VisionDepth => _vision.Depth;
 
-    internal TileEncoding BeginTiles(Tensor pixels) => new(_vision, _projector, pixels.to(Dtype));
+    internal TileEncoding BeginTiles(Tensor pixels, LoraAdapter? adapter = null) => new(_vision, _projector, pixels.to(Dtype), adapter is null ? null : AdapterBatch.Whole(adapter));
+
+    /// <summary>The tower's features [tiles, tokensPerTile, vision hidden * layers] to the language model's.</summary>
+    internal Tensor Project(Tensor features, AdapterBatch? adapters) => _projector.Forward(features.to(Dtype), adapters);
 
     /// <summary>The tower's selected features before the projector, [tiles, tokensPerTile, vision hidden * layers].</summary>
     public Tensor VisionFeatures(Tensor pixels, AdapterBatch? adapters = null, Action<int, Tensor>? probe = null) =>

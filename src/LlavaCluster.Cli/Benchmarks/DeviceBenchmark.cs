@@ -1,4 +1,5 @@
 using LlavaCluster.Model;
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Products;
@@ -34,11 +35,12 @@ internal sealed class DeviceBenchmark : IDisposable
     private readonly DecoderStep _step = new(BlockSize);
     private readonly float[] _logits;
     private readonly int[] _picks;
+    private readonly List<IDecoderAdapter> _adapters = [];
 
     public DeviceBenchmark(LlavaNetwork network, DeviceBenchmarkOptions options, TimeProvider time)
     {
         (_network, _options, _time) = (network, options, time);
-        var most = options.Batches.Max();
+        var most = Math.Max(options.Batches.Max(), options.Adapters);
         _team = new KernelTeam(options.Threads);
         _cache = new KvCache(network.Config.Text, ContextBlocks + Math.Max(most, PromptBlocks), BlockSize, network.Dtype, network.Device);
         _decoder = PagedDecoder.For(network, _cache, _team, Math.Max(most, Math.Max(options.Context, options.Prompt)), options.Weights);
@@ -66,6 +68,18 @@ internal sealed class DeviceBenchmark : IDisposable
             var bandwidth = Median(rounds.Select(round => round.Bandwidth));
             yield return new DecodeFigure(batch, batch / Median(rounds.Select(round => round.Seconds)), Median(rounds.Select(round => WeightBytes / round.Seconds / round.Bandwidth)), bandwidth);
         }
+    }
+
+    /// <summary>Decoding with as many adapters as sequences, and the same without, by turns: tokens per second over all sequences.</summary>
+    public AdapterFigure DecodeAdapted()
+    {
+        MakeAdapters();
+        Fill();
+        Warm(() => DecodeOnce(_options.Adapters));
+        Warm(() => DecodeOnce(_options.Adapters, _adapters));
+        var rounds = Enumerable.Range(0, _options.Rounds).Select(_ => (Base: Timed(() => DecodeOnce(_options.Adapters)), Adapted: Timed(() => DecodeOnce(_options.Adapters, _adapters)))).ToList();
+        double tokens = _options.Adapters * DecodeSteps;
+        return new AdapterFigure(tokens / Median(rounds.Select(round => round.Base)), tokens / Median(rounds.Select(round => round.Adapted)), Median(rounds.Select(round => round.Base / round.Adapted)), _adapters.Sum(adapter => adapter.Bytes));
     }
 
     /// <summary>Tokens per second of a prompt in one chunk.</summary>
@@ -101,6 +115,7 @@ internal sealed class DeviceBenchmark : IDisposable
 
     public void Dispose()
     {
+        _adapters.ForEach(adapter => adapter.Dispose());
         _probe.Dispose();
         _encoder.Dispose();
         _decoder.Dispose();
@@ -146,7 +161,18 @@ internal sealed class DeviceBenchmark : IDisposable
         _decoder.Decode(_step, _logits.AsSpan(0, _network.Config.Text.VocabSize));
     }
 
-    private void DecodeOnce(int batch)
+    private void MakeAdapters()
+    {
+        var (first, last) = _options.Ranks;
+        for (var i = 0; i < _options.Adapters; i++)
+        {
+            var rank = first + (int)Math.Round((last - first) * (double)i / Math.Max(1, _options.Adapters - 1));
+            using var weights = RandomAdapter.Of(_network.Config, rank, seed: i);
+            _adapters.Add(_decoder.Adapt(weights));
+        }
+    }
+
+    private void DecodeOnce(int batch, List<IDecoderAdapter>? adapters = null)
     {
         Span<int> blocks = [.. Enumerable.Range(0, ContextBlocks), 0];
         for (var i = 0; i < DecodeSteps; i++)
@@ -157,6 +183,11 @@ internal sealed class DeviceBenchmark : IDisposable
                 blocks[^1] = ContextBlocks + sequence;
                 _step.Batch.Add(blocks, (ContextBlocks * BlockSize) + i, 1);
                 _step.Ids.Add(sequence);
+                if (adapters is not null)
+                {
+                    _step.Adapters.Add(new AdapterRows(adapters[sequence], sequence, 1));
+                }
+
                 if (_decoder.Picks)
                 {
                     _step.Picked.Add(new PickedRow(sequence, SkipsEnds: false));
@@ -190,3 +221,9 @@ internal sealed class DeviceBenchmark : IDisposable
 /// <param name="Share">Of the bandwidth that the weights alone take.</param>
 /// <param name="Bandwidth">Bytes per second, probed.</param>
 internal readonly record struct DecodeFigure(int Batch, double TokensPerSecond, double Share, double Bandwidth);
+
+/// <param name="Base">Tokens per second over all sequences, without an adapter.</param>
+/// <param name="Adapted">With one each.</param>
+/// <param name="Ratio">Of the two; the median of rounds.</param>
+/// <param name="Bytes">Of all adapters.</param>
+internal readonly record struct AdapterFigure(double Base, double Adapted, double Ratio, long Bytes);

@@ -12,6 +12,12 @@ internal sealed record DeviceBenchmarkOptions
     /// <summary>Sequences of a decoding step.</summary>
     public required IReadOnlyList<int> Batches { get; init; }
 
+    /// <summary>Sequences that decode with an adapter each, beside as many of the base; 0 for no such measurement.</summary>
+    public required int Adapters { get; init; }
+
+    /// <summary>Rank of the first and of the last of them; the others lie evenly between.</summary>
+    public required (int First, int Last) Ranks { get; init; }
+
     /// <summary>Tokens that a decoding sequence sees.</summary>
     public required int Context { get; init; }
 

@@ -15,11 +15,15 @@ namespace LlavaCluster.Cli.Commands;
 internal static class BenchCommand
 {
     private const int Most = 1 << 20;
+    private const int MostAdapters = 1024;
+    private const int MostRank = 1024;
 
     private static readonly Option<string> Model = new("--model") { DefaultValueFactory = _ => ServeOptions.ShippedModel, Description = "The model folder; \"llava models random\" writes one of any size." };
     private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
     private static readonly Option<string> ComputesOn = new Option<string>("--device") { Description = DeviceOption.Description }.NamesADevice();
     private static readonly Option<int[]> Batches = new("--batch") { DefaultValueFactory = _ => [1, 4, 16, 32], Description = "Sequences that decode together; may be given more than once.", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<int> Adapters = new("--adapters") { DefaultValueFactory = _ => 0, Description = "Sequences that decode with a random LoRA adapter each, beside as many of the base." };
+    private static readonly Option<string> Ranks = new("--ranks") { DefaultValueFactory = _ => "4..32", Description = "Ranks of the adapters, FIRST..LAST." };
     private static readonly Option<int> Context = new("--context") { DefaultValueFactory = _ => 640, Description = "Tokens each of them sees." };
     private static readonly Option<int> Prompt = new("--prompt") { DefaultValueFactory = _ => 512, Description = "Tokens of the prompt whose prefill is timed." };
     private static readonly Option<int> Rounds = new("--rounds") { DefaultValueFactory = _ => 5, Description = "Repetitions; medians are printed." };
@@ -30,12 +34,20 @@ internal static class BenchCommand
     private static Command Device(Terminal terminal)
     {
         Weights.AcceptOnlyFromAmong([.. WeightNames.All]);
-        var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, ComputesOn, Batches, Context, Prompt, Rounds, Threads };
+        var command = new Command("device", "Decoding, prefill and picture encoding without a server, beside this machine's ceilings.") { Model, Weights, ComputesOn, Batches, Adapters, Ranks, Context, Prompt, Rounds, Threads };
         foreach (var option in new[] { Context, Prompt, Rounds, Threads })
         {
             option.Within(1, Most);
         }
 
+        Adapters.Within(0, MostAdapters);
+        Ranks.Validators.Add(result =>
+        {
+            if (ParseRanks(result.GetValueOrDefault<string>()) is null)
+            {
+                result.AddError($"{Ranks.Name} must be FIRST..LAST with 1 <= FIRST <= LAST <= {MostRank}; was {result.GetValueOrDefault<string>()}.");
+            }
+        });
         Batches.Validators.Add(result =>
         {
             foreach (var batch in (result.GetValueOrDefault<int[]>() ?? []).Where(batch => batch is < 1 or > Most))
@@ -48,6 +60,11 @@ internal static class BenchCommand
         return command;
     }
 
+    private static (int First, int Last)? ParseRanks(string? text) =>
+        text?.Split("..") is [var first, var last] && int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var least) && int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out var most) && least >= 1 && least <= most && most <= MostRank
+            ? (least, most)
+            : null;
+
     private static int Run(ParseResult parsed, Terminal terminal)
     {
         try
@@ -57,7 +74,7 @@ internal static class BenchCommand
             using var model = LlavaModel.Load(parsed.GetRequiredValue(Model), new CheckpointOptions(), WeightNames.TypeOf(weights), DeviceOption.Of(parsed, ComputesOn).Open());
             var options = new DeviceBenchmarkOptions
             {
-                Threads = parsed.GetValue(Threads), Weights = weights, Batches = parsed.GetRequiredValue(Batches), Context = parsed.GetValue(Context), Prompt = parsed.GetValue(Prompt), Rounds = parsed.GetValue(Rounds),
+                Threads = parsed.GetValue(Threads), Weights = weights, Batches = parsed.GetRequiredValue(Batches), Adapters = parsed.GetValue(Adapters), Ranks = ParseRanks(parsed.GetRequiredValue(Ranks))!.Value, Context = parsed.GetValue(Context), Prompt = parsed.GetValue(Prompt), Rounds = parsed.GetValue(Rounds),
             };
             var most = model.Config.Text.MaxPositions;
             if (options.Context > most - DeviceBenchmark.Spare || options.Prompt > most)
@@ -88,6 +105,13 @@ internal static class BenchCommand
             // The bandwidth that is probed is the host's.
             var share = network.Device.type == DeviceType.CPU ? string.Create(CultureInfo.InvariantCulture, $"{figure.Share:0.00} of {figure.Bandwidth / 1e9:0.0} GB/s") : "";
             Line($"| decode, {figure.Batch} at once, context {options.Context} | {figure.TokensPerSecond:0.0} tokens/s | {share} |");
+        }
+
+        if (options.Adapters > 0)
+        {
+            var figure = benchmark.DecodeAdapted();
+            Line($"| decode, {options.Adapters} at once, context {options.Context}, by turns with the next | {figure.Base:0.0} tokens/s | |");
+            Line($"| the same with {options.Adapters} adapters of ranks {options.Ranks.First} to {options.Ranks.Last}, {figure.Bytes / 1e6:0} MB | {figure.Adapted:0.0} tokens/s | {figure.Ratio:0.00} of the base's |");
         }
 
         var (prefill, product) = (benchmark.Prefill(), benchmark.Multiply());

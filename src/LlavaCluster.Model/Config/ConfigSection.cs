@@ -34,8 +34,22 @@ internal readonly struct ConfigSection
                 throw new CheckpointException(file, $"must be <= {LargestFile} bytes; was {length}.");
             }
 
+            return Parse(file, File.ReadAllBytes(file));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(file, "cannot be read: " + exception.Message, exception);
+        }
+    }
+
+    /// <param name="file">Where the text was found, for messages.</param>
+    /// <param name="json">In UTF-8.</param>
+    public static ConfigSection Parse(string file, byte[] json)
+    {
+        try
+        {
             // The document is not disposed: its memory then belongs to the elements taken from it.
-            var root = JsonDocument.Parse(File.ReadAllBytes(file)).RootElement;
+            var root = JsonDocument.Parse(json).RootElement;
             JsonText.Require(root);
             return root.ValueKind == JsonValueKind.Object ? new ConfigSection(file, "", root) : throw new CheckpointException(file, "must hold a JSON object.");
         }
@@ -46,10 +60,6 @@ internal readonly struct ConfigSection
         catch (InvalidOperationException exception)
         {
             throw new CheckpointException(file, "holds text that is not Unicode: " + exception.Message, exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(file, "cannot be read: " + exception.Message, exception);
         }
     }
 

@@ -19,6 +19,9 @@ internal unsafe interface IElement<T>
     /// <summary>Two dimensions of 16 tokens, as <see cref="StoreKey"/> puts them side by side.</summary>
     static abstract void LoadPairs(T* from, out Vector512<float> even, out Vector512<float> odd);
 
+    /// <summary>Puts 32 numbers where <see cref="LoadPairs"/> finds the first 16 as the even ones and the others as the odd.</summary>
+    static abstract void StorePairs(float* from, T* to);
+
     /// <summary>16 dimensions, from the given one on, of an even token and of the next.</summary>
     static abstract void LoadTokens(T* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd);
 
@@ -53,6 +56,17 @@ internal readonly unsafe struct BFloat16Element : IElement<ushort>
         var pairs = Vector512.Load((uint*)from);
         even = (pairs << Bits).AsSingle();
         odd = (pairs & Vector512.Create(0xFFFF0000)).AsSingle();
+    }
+
+    public static void StorePairs(float* from, ushort* to)
+    {
+        var mixed = stackalloc float[2 * Tokens];
+        for (var i = 0; i < Tokens; i++)
+        {
+            (mixed[2 * i], mixed[(2 * i) + 1]) = (from[i], from[Tokens + i]);
+        }
+
+        RowKernels.Store<BFloat16Element, ushort>(mixed, to, 2 * Tokens);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -122,6 +136,8 @@ internal readonly unsafe struct Float32Element : IElement<float>
         even = Vector512.Load(from);
         odd = Vector512.Load(from + Tokens);
     }
+
+    public static void StorePairs(float* from, float* to) => new ReadOnlySpan<float>(from, 2 * Tokens).CopyTo(new Span<float>(to, 2 * Tokens));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadTokens(float* block, int dimension, int token, int dimensions, out Vector512<float> even, out Vector512<float> odd)

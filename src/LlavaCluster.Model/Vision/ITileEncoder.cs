@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Vision;
@@ -9,7 +10,8 @@ public interface ITileEncoder : IDisposable
     int Stages { get; }
 
     /// <summary>Begins with normalised pixels [tiles, 3, S, S] in float32, on the host or the network's device; the caller owns the encoding.</summary>
-    ITileEncoding Begin(Tensor pixels);
+    /// <param name="adapter">What it changes of tower and projector is used; it must outlive the encoding. Null for the base.</param>
+    ITileEncoding Begin(Tensor pixels, LoraAdapter? adapter = null);
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,11 +9,12 @@ internal sealed class TileEncoding : ITileEncoding
 {
     private readonly ClipVisionTower _tower;
     private readonly Projector _projector;
+    private readonly AdapterBatch? _adapters;
     private readonly TowerState _state;
 
-    internal TileEncoding(ClipVisionTower tower, Projector projector, Tensor pixels)
+    internal TileEncoding(ClipVisionTower tower, Projector projector, Tensor pixels, AdapterBatch? adapters)
     {
-        (_tower, _projector) = (tower, projector);
+        (_tower, _projector, _adapters) = (tower, projector, adapters);
         using var scope = NewDisposeScope();
         _state = tower.Begin(pixels, null);
         _state.Detach();
@@ -22,11 +24,11 @@ internal sealed class TileEncoding : ITileEncoding
     {
         using var scope = NewDisposeScope();
         using var before = _state.Hidden;
-        _tower.Advance(_state, stages, null, null);
+        _tower.Advance(_state, stages, _adapters, null);
         _state.Detach();
     }
 
-    public Tensor Finish() => _projector.Forward(_state.Features(), null);
+    public Tensor Finish() => _projector.Forward(_state.Features(), _adapters);
 
     public void Dispose() => _state.Dispose();
 }

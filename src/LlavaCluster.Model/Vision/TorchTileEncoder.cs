@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,10 +9,10 @@ internal sealed class TorchTileEncoder(LlavaNetwork network) : ITileEncoder
 {
     public int Stages => Math.Max(1, network.VisionDepth);
 
-    public ITileEncoding Begin(Tensor pixels)
+    public ITileEncoding Begin(Tensor pixels, LoraAdapter? adapter = null)
     {
         using var scope = NewDisposeScope();
-        return network.BeginTiles(OnDevice(pixels));
+        return network.BeginTiles(OnDevice(pixels), adapter);
     }
 
     public void Dispose()

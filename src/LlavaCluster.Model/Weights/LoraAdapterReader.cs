@@ -6,44 +6,29 @@ namespace LlavaCluster.Model.Weights;
 
 /// <summary>
 /// Reads an adapter folder as PEFT writes it (adapter_config.json with adapter_model.safetensors or .bin), under module names of either generation, and the projector that
-/// LLaVA's own trainer puts beside it (non_lora_trainables.bin). Every tensor must fit the base's config.
+/// LLaVA's own trainer puts beside it (non_lora_trainables.bin); or the one file that <see cref="AdapterFile"/> makes of such a folder. Every tensor must fit the base's config.
 /// </summary>
 public static partial class LoraAdapterReader
 {
     internal const string ConfigFile = "adapter_config.json";
     internal const string WeightsFile = "adapter_model.safetensors";
 
-    private static readonly string[] WeightFiles = [WeightsFile, "adapter_model.bin"];
-    private const string OtherTrainables = "non_lora_trainables.bin";
-
-    /// <exception cref="CheckpointException">The folder is no adapter, uses a variant that is not supported, or does not fit the base; tensors are named.</exception>
-    public static LoraWeights Read(string folder, LlavaConfig baseConfig)
+    /// <param name="path">A folder or a file.</param>
+    /// <exception cref="CheckpointException">It is no adapter, uses a variant that is not supported, or does not fit the base; tensors are named.</exception>
+    public static LoraWeights Read(string path, LlavaConfig baseConfig)
     {
-        var configFile = Path.Combine(folder, ConfigFile);
-        if (!File.Exists(configFile))
-        {
-            throw new CheckpointException(folder, $"is not an adapter folder: it has no {ConfigFile}.");
-        }
-
-        var settings = LoraSettings.Read(configFile);
-        var weights = WeightFiles.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
-            ?? throw new CheckpointException(folder, $"has none of {string.Join(", ", WeightFiles)}.");
+        using var source = AdapterSource.Open(path);
+        var settings = LoraSettings.Parse(source.ConfigPath, source.Config);
         var shapes = TensorPlan.For(baseConfig).ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
         var content = new Content(shapes, baseConfig.Text.TieWordEmbeddings);
         using var scope = NewDisposeScope();
-        using (var file = TensorFile.Open(weights))
+        foreach (var file in source.Files)
         {
-            content.Add(file);
-        }
-
-        if (Path.Combine(folder, OtherTrainables) is var other && File.Exists(other))
-        {
-            using var file = TensorFile.Open(other);
             content.Add(file);
         }
 
         content.RequireReplaceable();
-        var modules = content.Pair(weights, settings);
+        var modules = content.Pair(source.Files[0].Path, settings);
         scope.Detach([.. modules.Values.SelectMany(pair => new[] { pair.A, pair.B }), .. content.Replaced.Values]);
         return new LoraWeights(modules, content.Replaced, settings.BaseModel);
     }

@@ -34,9 +34,11 @@ internal sealed class LoraSettings
 
     public string? BaseModel { get; }
 
-    public static LoraSettings Read(string file)
+    /// <param name="file">What messages name.</param>
+    /// <param name="json">In UTF-8.</param>
+    public static LoraSettings Parse(string file, byte[] json)
     {
-        var section = ConfigSection.ReadFile(file);
+        var section = ConfigSection.Parse(file, json);
         _ = section.Choice("peft_type", "(absent)", "LORA");
         foreach (var key in UnsupportedVariants)
         {

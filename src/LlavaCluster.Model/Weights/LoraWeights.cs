@@ -24,6 +24,17 @@ public sealed class LoraWeights : IDisposable
     /// <summary>The base the adapter says it was trained on; nobody checks it, shapes are what is checked.</summary>
     public string? BaseModel { get; }
 
+    /// <summary>Whether pictures have other features with it than with the base: it changes the vision tower or the projector.</summary>
+    public bool ChangesFeatures => Modules.Keys.Concat(Replaced.Keys).Any(IsOfFeatures);
+
+    /// <summary>Whether a module or tensor is of the vision tower or the projector.</summary>
+    public static bool IsOfFeatures(string name) =>
+        name.StartsWith(TensorNames.VisionTower + ".", StringComparison.Ordinal) || name.StartsWith(TensorNames.Projector + ".", StringComparison.Ordinal);
+
+    /// <summary>Bytes of the tensors that make picture features, in a type of so many bytes a number.</summary>
+    public long FeatureBytes(int elementSize) => elementSize * Modules.Where(module => IsOfFeatures(module.Key)).SelectMany(module => new[] { module.Value.A, module.Value.B })
+        .Concat(Replaced.Where(tensor => IsOfFeatures(tensor.Key)).Select(tensor => tensor.Value)).Sum(tensor => tensor.numel());
+
     public void Dispose()
     {
         foreach (var tensor in Modules.Values.SelectMany(factors => new[] { factors.A, factors.B }).Concat(Replaced.Values))

@@ -44,6 +44,23 @@ internal static unsafe partial class TensorMemory
         return GetDataPointer(tensor.Handle, out var data) == 0 ? data : throw new InvalidOperationException("libtorch has no address for the tensor.");
     }
 
+    /// <summary>Elements of a contiguous CPU tensor of floating-point numbers in float32, from the given one on. Any thread: libtorch computes nothing.</summary>
+    public static void Widen(Tensor tensor, long first, Span<float> to)
+    {
+        var data = Address(tensor) + (first * ElementSize(tensor.dtype));
+        for (var i = 0; i < to.Length; i++)
+        {
+            to[i] = tensor.dtype switch
+            {
+                ScalarType.Float32 => ((float*)data)[i],
+                ScalarType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)((ushort*)data)[i] << 16),
+                ScalarType.Float16 => (float)((Half*)data)[i],
+                ScalarType.Float64 => (float)((double*)data)[i],
+                var type => throw new ArgumentException($"A tensor must hold floating-point numbers; was {type}.", nameof(tensor)),
+            };
+        }
+    }
+
     public static int ElementSize(ScalarType type) => type switch
     {
         ScalarType.Float64 or ScalarType.Int64 => 8,

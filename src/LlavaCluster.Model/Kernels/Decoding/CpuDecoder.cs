@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Kernels.Adapters;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Weights;
@@ -10,7 +11,8 @@ namespace LlavaCluster.Model.Kernels.Decoding;
 /// The language model with our own kernels. Prompt chunks and single tokens take the same path; no tensor is made and nothing is allocated. A row's result is the same,
 /// bit for bit, whatever else is in the batch.
 ///
-/// A layer is six loops that the team shares: norm, queries with keys and values, rotation and cache, attention, output; norm, gate with up, down.
+/// A layer is six loops that the team shares: norm, queries with keys and values, rotation and cache, attention, output; norm, gate with up, down. Where rows have adapters, a short loop goes
+/// before each product, and the product's own loop adds what they change.
 /// </summary>
 internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     where TElement : struct, IElement<T>
@@ -23,6 +25,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private readonly KernelTeam _team;
     private readonly DecoderWeights _weights;
     private readonly DecoderBuffers _buffers;
+    private readonly AdapterProducts<TElement, T> _adapters;
     private readonly DecoderAttention<TElement, T> _attention;
     private readonly KernelWork _norm, _project, _output, _gate, _down, _head;
     private readonly int _queryWidth, _keyWidth;
@@ -30,6 +33,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private PagedBatch _batch = null!;
     private DecoderLayerWeights _layer = null!;
     private nint _normWeight;
+    private AdaptedProduct _normed;
     private int _sampled;
     private float* _logits;
 
@@ -41,18 +45,24 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         _weights = new DecoderWeights(network, format, team);
         var scratch = Math.Max(GateScratch(mostTokens, _weights.Layers[0].Gate.Chunk(0).Count), DecoderAttention<TElement, T>.ScratchFloats(_text));
         _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, Math.Max(_text.Hidden, scratch));
-        _attention = new DecoderAttention<TElement, T>(_text, cache, team, _buffers);
+        _adapters = new AdapterProducts<TElement, T>(_text, mostTokens, isPacked: format != Own, team);
+        _attention = new DecoderAttention<TElement, T>(_text, cache, team, _buffers, _adapters);
         (_norm, _project, _output, _gate, _down, _head) = (NormRows, Project, Output, Gate, Down, Head);
     }
 
     public long WeightBytes => _weights.Head.Bytes + _weights.Layers.Sum(layer => new[] { layer.Query, layer.Key, layer.Value, layer.Output, layer.Gate, layer.Up, layer.Down }.Sum(matrix => matrix.Bytes));
 
+    private static WeightFormat Own => typeof(T) == typeof(float) ? WeightFormat.Float32 : WeightFormat.BFloat16;
+
     public bool Picks => false; // rows of logits are where they are wanted
+
+    public IDecoderAdapter Adapt(LoraWeights weights) => new KernelAdapter<TElement, T>(weights, _text, Own);
 
     public void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default)
     {
         Debug.Assert(step.Picked.Count == 0, "This decoder does not pick.");
         _buffers.Require(step.Ids.Count);
+        _adapters.Plan(step.Adapters, step.Ids.Count);
         Embed(step);
         Forward(step.Batch);
         Score(step.Sampled, logits);
@@ -62,6 +72,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     {
         _weights.Dispose();
         _attention.Dispose();
+        _adapters.Dispose();
         _buffers.Dispose();
     }
 
@@ -88,22 +99,30 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         for (var layer = 0; layer < _text.Layers; layer++)
         {
             _layer = _weights.Layers[layer];
-            Norm(_layer.AttentionNorm, batch.Tokens);
+            Norm(_layer.AttentionNorm, batch.Tokens, AdaptedProduct.Attention);
+            _adapters.Begin(layer, AdaptedProduct.Attention, _buffers.Normed);
             _team.Run(_layer.Query.Chunks + (2 * _layer.Key.Chunks), _project);
             _attention.Run(layer, _layer.Output.Kernel);
+            _adapters.Begin(layer, AdaptedProduct.Output, _buffers.Attended);
             _team.Run(_layer.Output.Chunks, _output);
-            Norm(_layer.MlpNorm, batch.Tokens);
+            Norm(_layer.MlpNorm, batch.Tokens, AdaptedProduct.Gate);
+            _adapters.Begin(layer, AdaptedProduct.Gate, _buffers.Normed);
             _team.Run(_layer.Gate.Chunks, _gate);
+            _adapters.Begin(layer, AdaptedProduct.Down, _buffers.Inner);
             _team.Run(_layer.Down.Chunks, _down);
         }
     }
 
     private void Score(List<long> rows, Span<float> logits)
     {
+        _normed = AdaptedProduct.Head;
         for (var i = 0; i < rows.Count; i++)
         {
             NormRow((int)rows[i], _weights.FinalNorm, _weights.Head.Kernel, _buffers.Sampled, i, Caller);
         }
+
+        _adapters.PlanScored(rows);
+        _adapters.Begin(0, AdaptedProduct.Head, _buffers.Sampled);
 
         fixed (float* target = logits)
         {
@@ -113,9 +132,9 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         }
     }
 
-    private void Norm(nint weight, int rows)
+    private void Norm(nint weight, int rows, AdaptedProduct product)
     {
-        _normWeight = weight;
+        (_normWeight, _normed) = (weight, product);
         _team.Run(RowChunks(rows), _norm);
     }
 
@@ -132,6 +151,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var normed = _buffers.Scratch(thread, _text.Hidden);
         RowKernels.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)weight, normed, _text.Hidden, (float)_text.RmsNormEpsilon);
         kernel.Store(normed, to + ((nint)toRow * kernel.RowBytes), 0, _text.Hidden);
+        _adapters.Keep(_normed, row, toRow, normed, 0, _text.Hidden);
     }
 
     private void Project(int chunk, int thread)
@@ -140,18 +160,25 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         if (chunk < queries)
         {
             _layer.Query.Multiply(chunk, _buffers.Normed, Tokens, _buffers.Queries, _queryWidth, add: false);
+            _adapters.Add(0, _layer.Query, chunk, _buffers.Queries, _queryWidth);
         }
         else if (chunk < queries + keys)
         {
             _layer.Key.Multiply(chunk - queries, _buffers.Normed, Tokens, _buffers.Keys, _keyWidth, add: false);
+            _adapters.Add(1, _layer.Key, chunk - queries, _buffers.Keys, _keyWidth);
         }
         else
         {
             _layer.Value.Multiply(chunk - queries - keys, _buffers.Normed, Tokens, _buffers.Values, _keyWidth, add: false);
+            _adapters.Add(2, _layer.Value, chunk - queries - keys, _buffers.Values, _keyWidth);
         }
     }
 
-    private void Output(int chunk, int thread) => _layer.Output.Multiply(chunk, _buffers.Attended, Tokens, _buffers.Hidden, _text.Hidden, add: true);
+    private void Output(int chunk, int thread)
+    {
+        _layer.Output.Multiply(chunk, _buffers.Attended, Tokens, _buffers.Hidden, _text.Hidden, add: true);
+        _adapters.Add(0, _layer.Output, chunk, _buffers.Hidden, _text.Hidden);
+    }
 
     private void Gate(int chunk, int thread)
     {
@@ -161,16 +188,27 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var down = _layer.Down.Kernel;
         _layer.Gate.Kernel.Multiply(_buffers.Normed, Tokens, _layer.Gate.Row(first), count, gate, count, add: false);
         _layer.Up.Kernel.Multiply(_buffers.Normed, Tokens, _layer.Up.Row(first), count, up, count, add: false);
+        _adapters.Add(0, first, count, gate, count);
+        _adapters.Add(1, first, count, up, count);
         for (var row = 0; row < Tokens; row++)
         {
             RowKernels.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), count);
             down.Store(gate + ((nint)row * count), _buffers.Inner + ((nint)row * down.RowBytes), first, count);
+            _adapters.Keep(AdaptedProduct.Down, row, row, gate + ((nint)row * count), first, count);
         }
     }
 
-    private void Down(int chunk, int thread) => _layer.Down.Multiply(chunk, _buffers.Inner, Tokens, _buffers.Hidden, _text.Hidden, add: true);
+    private void Down(int chunk, int thread)
+    {
+        _layer.Down.Multiply(chunk, _buffers.Inner, Tokens, _buffers.Hidden, _text.Hidden, add: true);
+        _adapters.Add(0, _layer.Down, chunk, _buffers.Hidden, _text.Hidden);
+    }
 
-    private void Head(int chunk, int thread) => _weights.Head.Multiply(chunk, _buffers.Sampled, _sampled, _logits, _text.VocabSize, add: false);
+    private void Head(int chunk, int thread)
+    {
+        _weights.Head.Multiply(chunk, _buffers.Sampled, _sampled, _logits, _text.VocabSize, add: false);
+        _adapters.Add(0, _weights.Head, chunk, _logits, _text.VocabSize);
+    }
 
     private static long GateScratch(int tokens, int outputs) => 2L * tokens * outputs; // gate and up
 

@@ -14,6 +14,9 @@ public sealed class DecoderStep(int blockSize)
     /// <summary>Pictures' features that stand in place of word embeddings.</summary>
     public List<FeatureRows> Features { get; } = [];
 
+    /// <summary>Runs of tokens that an adapter computes, in order and not overlapping; the others are the base's.</summary>
+    public List<AdapterRows> Adapters { get; } = [];
+
     /// <summary>Tokens of the batch whose next-token logits are wanted.</summary>
     public List<long> Sampled { get; } = [];
 
@@ -25,6 +28,7 @@ public sealed class DecoderStep(int blockSize)
         Batch.Clear();
         Ids.Clear();
         Features.Clear();
+        Adapters.Clear();
         Sampled.Clear();
         Picked.Clear();
     }
@@ -35,6 +39,11 @@ public sealed class DecoderStep(int blockSize)
 /// <param name="First">The first of them that is used.</param>
 /// <param name="Count">How many are.</param>
 public readonly record struct FeatureRows(int Row, Tensor Features, int First, int Count);
+
+/// <param name="Adapter">Of the step's decoder; whoever made it owns it.</param>
+/// <param name="Row">The first token of the batch that it computes.</param>
+/// <param name="Count">How many it does.</param>
+public readonly record struct AdapterRows(IDecoderAdapter Adapter, int Row, int Count);
 
 /// <summary>A token of the batch whose likeliest next token is wanted: the highest logit, the lowest id among equals, or one of this type's numbers below zero.</summary>
 /// <param name="Row">The token.</param>

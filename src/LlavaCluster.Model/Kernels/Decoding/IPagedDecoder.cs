@@ -1,3 +1,5 @@
+using LlavaCluster.Model.Weights;
+
 namespace LlavaCluster.Model.Kernels.Decoding;
 
 /// <summary>The language model over batches whose keys and values lie in a <see cref="KvCache"/>. One thread; it owns neither network nor cache.</summary>
@@ -8,6 +10,9 @@ public interface IPagedDecoder : IDisposable
 
     /// <summary>Whether it takes <see cref="DecoderStep.Picked"/>, which saves the way of whole rows of logits from a device to the host.</summary>
     bool Picks { get; }
+
+    /// <summary>Copies what an adapter does to the language model into the form that this decoder computes with; the caller owns it. Any thread where the network is on the CPU, else the decoder's.</summary>
+    IDecoderAdapter Adapt(LoraWeights weights);
 
     /// <summary>Computes a step and waits for it: writes its keys and values to the cache and what is wanted of it to the host.</summary>
     /// <param name="logits">Filled with the sampled rows' logits, [sampled, vocab] in float32.</param>

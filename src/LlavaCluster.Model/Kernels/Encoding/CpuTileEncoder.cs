@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
@@ -8,7 +9,7 @@ namespace LlavaCluster.Model.Kernels.Encoding;
 
 /// <summary>
 /// Tower and projector with our own kernels, a tile at a time: one has rows enough to use what a processor computes, and all tiles then need the memory of one. Between the products
-/// numbers are float32.
+/// numbers are float32. An adapter's projector is libtorch's, and so is all of an encoding whose adapter changes the tower.
 ///
 /// A block is seven loops that the team shares: norm, queries with keys and values, keys and values to blocks, attention, output; norm with the first product of the MLP, the second.
 /// </summary>
@@ -18,7 +19,8 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
 {
     private const int RowsPerChunk = 8;
 
-    private readonly LlavaConfig _config;
+    private readonly LlavaNetwork _network;
+    private readonly TorchTileEncoder _operators;
     private readonly VisionConfig _vision;
     private readonly KernelTeam _team;
     private readonly EncoderWeights _weights;
@@ -36,7 +38,7 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
     /// <summary>As <see cref="TileEncoder.For"/>, which checks that the network fits.</summary>
     public CpuTileEncoder(LlavaNetwork network, KernelTeam team, WeightFormat format)
     {
-        (_config, _vision, _team) = (network.Config, network.Config.Vision, team);
+        (_network, _operators, _vision, _team) = (network, new TorchTileEncoder(network), network.Config.Vision, team);
         _rows = 1 + (_vision.Grid * _vision.Grid);
         _weights = new EncoderWeights(network, format);
         var widened = _weights.Layers.Count == 0 ? 0 : (long)_rows * _weights.Layers[0].Widen.Matrix.Chunk(0).Count;
@@ -50,7 +52,8 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
 
     public int Stages => Math.Max(1, _weights.Layers.Count);
 
-    public ITileEncoding Begin(Tensor pixels) => new CpuTileEncoding<TElement, T>(this, _projector, _config, pixels);
+    public ITileEncoding Begin(Tensor pixels, LoraAdapter? adapter = null) =>
+        adapter is { ChangesTower: true } ? _operators.Begin(pixels, adapter) : new CpuTileEncoding<TElement, T>(this, _projector, _network, adapter, pixels);
 
     public void Dispose()
     {
@@ -59,6 +62,7 @@ internal sealed unsafe class CpuTileEncoder<TElement, T> : ITileEncoder
         _patches.Dispose();
         _buffers.Dispose();
         _weights.Dispose();
+        _operators.Dispose();
     }
 
     /// <summary>Hidden state 0 of a tile.</summary>

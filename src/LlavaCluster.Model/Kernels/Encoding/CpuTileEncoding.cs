@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Vision;
 using LlavaCluster.Model.Weights;
@@ -12,22 +13,25 @@ internal sealed unsafe class CpuTileEncoding<TElement, T> : ITileEncoding
 {
     private readonly CpuTileEncoder<TElement, T> _encoder;
     private readonly TileProjector<TElement, T> _projector;
+    private readonly LlavaNetwork _network;
     private readonly LlavaConfig _config;
+    private readonly LoraAdapter? _adapter;
     private readonly NativeBuffer<float> _hidden; // [tiles, 1 + patches, hidden]
     private readonly NativeBuffer<float> _features; // [tiles, tokensPerTile, hidden * layers]
     private readonly int _tiles;
     private int _blocks;
 
+    /// <param name="adapter">Changes the projector; null for the base's.</param>
     /// <param name="pixels">[tiles, 3, S, S], normalised, in float32.</param>
-    public CpuTileEncoding(CpuTileEncoder<TElement, T> encoder, TileProjector<TElement, T> projector, LlavaConfig config, Tensor pixels)
+    public CpuTileEncoding(CpuTileEncoder<TElement, T> encoder, TileProjector<TElement, T> projector, LlavaNetwork network, LoraAdapter? adapter, Tensor pixels)
     {
-        (_encoder, _projector, _config, _tiles) = (encoder, projector, config, (int)pixels.shape[0]);
+        (_encoder, _projector, _network, _config, _adapter, _tiles) = (encoder, projector, network, network.Config, adapter, (int)pixels.shape[0]);
         _hidden = new NativeBuffer<float>((long)_tiles * TileRows * Hidden);
-        _features = new NativeBuffer<float>((long)_tiles * config.TokensPerTile * FeatureWidth);
+        _features = new NativeBuffer<float>((long)_tiles * _config.TokensPerTile * FeatureWidth);
         using var lined = pixels.contiguous();
         for (var tile = 0; tile < _tiles; tile++)
         {
-            encoder.Embed((float*)TensorMemory.Address(lined) + ((nint)tile * 3 * config.Vision.ImageSize * config.Vision.ImageSize), _hidden.Pointer + ((nint)tile * TileRows * Hidden));
+            encoder.Embed((float*)TensorMemory.Address(lined) + ((nint)tile * 3 * _config.Vision.ImageSize * _config.Vision.ImageSize), _hidden.Pointer + ((nint)tile * TileRows * Hidden));
         }
 
         Select();
@@ -46,6 +50,13 @@ internal sealed unsafe class CpuTileEncoding<TElement, T> : ITileEncoding
 
     public Tensor Finish()
     {
+        if (_adapter is not null)
+        {
+            var features = empty(_tiles, _config.TokensPerTile, FeatureWidth, ScalarType.Float32);
+            new ReadOnlySpan<float>(_features.Pointer, checked((int)_features.Count)).CopyTo(new Span<float>(TensorMemory.Address(features), checked((int)_features.Count)));
+            return _network.Project(features, AdapterBatch.Whole(_adapter));
+        }
+
         var projected = empty(_tiles, _config.TokensPerTile, _config.Text.Hidden, typeof(T) == typeof(float) ? ScalarType.Float32 : ScalarType.BFloat16);
         for (var tile = 0; tile < _tiles; tile++)
         {

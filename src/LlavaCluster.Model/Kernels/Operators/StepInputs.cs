@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Kernels.Decoding;
 using static TorchSharp.torch;
 
@@ -38,6 +39,12 @@ internal sealed class StepInputs
     /// <summary>For every batch of the plan its block ids, [sequences * blocks].</summary>
     public required Tensor[] Tables { get; init; }
 
+    /// <summary>Which tokens use which adapter; null where all are the base's.</summary>
+    public required AdapterBatch? Adapters { get; init; }
+
+    /// <summary>The same for <see cref="Scored"/>.</summary>
+    public required AdapterBatch? ScoredAdapters { get; init; }
+
     /// <summary>Packs and sends it.</summary>
     /// <param name="numbers">Scratch.</param>
     public static StepInputs Upload(DecoderStep step, AttentionPlan plan, List<long> numbers, DeviceLink link)
@@ -53,6 +60,7 @@ internal sealed class StepInputs
         });
         var ends = Section(target => target.AddRange(step.Picked.Select(row => row.SkipsEnds ? 1L : 0L)));
         var (lanes, home) = plan.IsPlain ? default : (Pack(plan.Lanes), Pack(plan.Home));
+        var adapters = step.Adapters.Count == 0 ? [] : new StepAdapters(step).Groups.Select(group => (group.Adapter, Rows: Pack(group.Rows), Scored: Pack(group.Scored))).ToArray();
         var tables = plan.Batches.Select(each => Section(target => plan.AddTable(each, target))).ToArray();
 
         CollectionsMarshal.AsSpan(numbers).CopyTo(link.Stage(numbers.Count));
@@ -68,7 +76,15 @@ internal sealed class StepInputs
             Lanes = plan.IsPlain ? null : View(lanes),
             Home = plan.IsPlain ? null : View(home),
             Tables = [.. tables.Select(View)],
+            Adapters = Batch(adapters.Select(group => (group.Adapter, group.Rows))),
+            ScoredAdapters = Batch(adapters.Select(group => (group.Adapter, group.Scored))),
         };
+
+        AdapterBatch? Batch(IEnumerable<(LoraAdapter Adapter, (int First, int Count) Rows)> groups)
+        {
+            var used = groups.Where(group => group.Rows.Count > 0).Select(group => (group.Adapter, (Tensor?)View(group.Rows))).ToArray();
+            return used.Length == 0 ? null : new AdapterBatch(used);
+        }
 
         Tensor View((int First, int Count) section) => all.narrow(0, section.First, section.Count);
 

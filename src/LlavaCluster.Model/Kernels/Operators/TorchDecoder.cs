@@ -1,4 +1,6 @@
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,6 +39,8 @@ internal sealed class TorchDecoder : IPagedDecoder
 
     internal DeviceLink Link { get; }
 
+    public IDecoderAdapter Adapt(LoraWeights weights) => new LoraAdapter(weights, _network.Dtype, _network.Device, name => !LoraWeights.IsOfFeatures(name));
+
     public void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default)
     {
         using var mode = inference_mode();
@@ -73,7 +77,7 @@ internal sealed class TorchDecoder : IPagedDecoder
         }
 
         var text = _network.Config.Text;
-        return _network.Forward(embeddings, inputs.Positions, new PagedAttention(_cache, _plan, inputs, _constants, text.Heads / text.KvHeads));
+        return _network.Forward(embeddings, inputs.Positions, new PagedAttention(_cache, _plan, inputs, _constants, text.Heads / text.KvHeads), inputs.Adapters);
     }
 
     // What lies outside a table would cost a GPU its whole context, and everybody's requests with it.
@@ -102,7 +106,7 @@ internal sealed class TorchDecoder : IPagedDecoder
     private Tensor Score(DecoderStep step, Tensor hidden, StepInputs inputs)
     {
         var (sampled, picked) = (step.Sampled.Count, step.Picked.Count);
-        var scores = _network.Logits(hidden.index_select(0, inputs.Scored)); // [sampled + picked, vocab]
+        var scores = _network.Logits(hidden.index_select(0, inputs.Scored), inputs.ScoredAdapters); // [sampled + picked, vocab]
         if (picked == 0)
         {
             return scores.flatten();

@@ -1,3 +1,4 @@
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Encoding;
@@ -5,6 +6,7 @@ using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Tests.Network;
 using LlavaCluster.Model.Vision;
+using LlavaCluster.Model.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -94,6 +96,26 @@ public sealed class CpuTileEncoderTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("multi_modal_projector.")]
+    [InlineData("vision_tower.")]
+    [InlineData("")]
+    public void Encode_WithAnAdapter_IsLibtorchsWithItAndLeavesTheBase(string changed)
+    {
+        using var network = Network(Config, ScalarType.Float32);
+        using var encoder = new CpuTileEncoder<Float32Element, float>(network, _team, WeightFormat.Float32);
+        using var weights = RandomAdapter.Of(Config, 8, 3, name => name.StartsWith(changed, StringComparison.Ordinal) && LoraWeights.IsOfFeatures(name) && name.Contains("_proj", StringComparison.Ordinal));
+        using var adapter = new LoraAdapter(weights, ScalarType.Float32, CPU);
+        var pixels = Pixels(2);
+        var plain = Encode(encoder, pixels);
+
+        var adapted = Encode(encoder, pixels, adapter: adapter);
+
+        Assert.InRange((adapted - network.EncodeTiles(pixels, AdapterBatch.Whole(adapter))).abs().max().item<float>(), 0, 2e-5f);
+        Assert.True((adapted - plain).abs().max().item<float>() > 1e-2f);
+        Assert.True(Same(plain, Encode(encoder, pixels)));
+    }
+
     [Fact]
     public void Encode_OfTwoPicturesByTurns_MixesNothing()
     {
@@ -152,9 +174,9 @@ public sealed class CpuTileEncoderTests : IDisposable
 
     private static double Error(Tensor features, Tensor expected) => (features.to(ScalarType.Float32) - expected).square().mean().sqrt().item<float>();
 
-    private static Tensor Encode(ITileEncoder encoder, Tensor pixels, int stages = int.MaxValue)
+    private static Tensor Encode(ITileEncoder encoder, Tensor pixels, int stages = int.MaxValue, LoraAdapter? adapter = null)
     {
-        using var encoding = encoder.Begin(pixels);
+        using var encoding = encoder.Begin(pixels, adapter);
         for (var done = 0; done < encoder.Stages; done += Math.Min(stages, encoder.Stages))
         {
             encoding.Advance(Math.Min(stages, encoder.Stages));
