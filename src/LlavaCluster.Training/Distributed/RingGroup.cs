@@ -31,8 +31,8 @@ public sealed class RingGroup : ITrainingGroup
     /// <summary>By this member so far, headers included and TLS not.</summary>
     public long BytesSent => _links?.Writer.BytesSent ?? 0;
 
-    /// <summary>Whether it has ended: a member that computes for long may look, and spare itself the rest.</summary>
-    public bool IsBroken => _links is { Break: not null };
+    /// <summary>Cancelled when the group breaks: a member that computes for long can spare itself the rest.</summary>
+    public CancellationToken Broken => _links?.Broken ?? CancellationToken.None;
 
     /// <summary>Forms a group; returns when all members are in it.</summary>
     /// <param name="listener">This member's, at its place of <see cref="RingMembership.Members"/>; it may serve other groups besides.</param>

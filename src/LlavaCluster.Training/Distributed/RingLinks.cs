@@ -14,6 +14,7 @@ internal sealed class RingLinks : IDisposable
     private readonly RingConnection _next;
     private readonly RingConnection _previous;
     private readonly Thread _watch;
+    private readonly CancellationTokenSource _broken = new();
     private RingBrokenException? _break;
     private volatile bool _leaving;
 
@@ -33,12 +34,11 @@ internal sealed class RingLinks : IDisposable
 
     public SumSender Sender { get; }
 
-    /// <summary>Null while the group lives.</summary>
-    public RingBrokenException? Break => Volatile.Read(ref _break);
+    public CancellationToken Broken => _broken.Token;
 
     public void ThrowIfBroken()
     {
-        if (Break is not null)
+        if (Volatile.Read(ref _break) is not null)
         {
             throw Again();
         }
@@ -51,13 +51,14 @@ internal sealed class RingLinks : IDisposable
         _next.Shutdown();
         _previous.Shutdown();
         Sender.Cancel();
+        _ = _broken.CancelAsync(); // what others do about it is not for this thread to run, nor to fail of
         return Again();
     }
 
     public void Dispose()
     {
         _leaving = true;
-        if (Break is null)
+        if (Volatile.Read(ref _break) is null)
         {
             SayGoodbye();
         }

@@ -177,7 +177,11 @@ public sealed class TuningRun : IDisposable
             return null;
         }
 
-        loss.backward();
+        if (loss.requires_grad) // samples without pictures teach a projector nothing
+        {
+            loss.backward();
+        }
+
         return value;
     }
 
@@ -199,12 +203,7 @@ public sealed class TuningRun : IDisposable
         return new Divergence(step, null, null, $"{what} is not a finite number");
     }
 
-    private double GradientNorm()
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        return _model.Parameters.Gradients.Tensor.norm().item<float>();
-    }
+    private double GradientNorm() => L2Norm.Of(Gradients);
 
     private void Scale(double factor)
     {
