@@ -48,6 +48,13 @@ internal sealed record ServeOptions
     /// <summary>Tokens an answer guesses ahead at most; 0 for none.</summary>
     public int Guesses { get; init; } = 8;
 
+    public bool Trains { get; init; } = true;
+
+    public int TrainingThreads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Of the device's time, while requests keep it busy.</summary>
+    public double TrainingShare { get; init; } = 0.1;
+
     /// <summary>Most bytes of pictures a tenant may store; null: no limit.</summary>
     public long? MaxTenantBytes { get; init; }
 

@@ -205,6 +205,9 @@ internal sealed class Server : IAsyncDisposable
         Threads = options.Threads,
         KvBytes = options.KvBytes,
         Guesses = options.Guesses,
+        Trains = options.Trains,
+        TrainingThreads = options.TrainingThreads,
+        TrainingShare = options.TrainingShare,
     };
 
     private sealed class WorkerModels(WorkerTable table) : IModelCatalog

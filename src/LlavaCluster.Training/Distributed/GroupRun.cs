@@ -3,90 +3,125 @@ using LlavaCluster.Training.Tuning;
 namespace LlavaCluster.Training.Distributed;
 
 /// <summary>
-/// A member's part of a run that a group does together: all begin from one state, sum their gradients at each step and apply the same numbers, so that they stay equal bit for bit. A step
-/// that a break of the group interrupts was not applied: the member's state is whole, and the group that comes after goes on from the latest of its members' states.
-/// For the run's thread.
+/// A member's part of a run that a group does together. All begin from one state. Then either they sum their gradients at each step and apply the same numbers, so that they stay equal bit for
+/// bit; or each takes steps of its own on its share of the samples and they agree once in a while. What a break of the group interrupts did not happen: the member goes back to where
+/// all agreed, and the group that comes after goes on from the latest of its members' states. For the run's thread.
 /// </summary>
-/// <param name="run">This member's; owned by the caller.</param>
+/// <param name="state">This member's; owned by the caller.</param>
 /// <param name="group">Likewise.</param>
-public sealed class GroupRun(TuningRun run, ITrainingGroup group)
+public sealed class GroupRun(MemberState state, ITrainingGroup group)
 {
-    private readonly float[] _numbers = new float[Numbers];
-
     // What travels beside the gradients: losses, terms, those that want to part, those whose numbers diverge.
     private const int Losses = 0, Terms = 1, Parting = 2, Diverged = 3, Numbers = 4;
 
+    private readonly TuningRun _run = state.Run;
+    private readonly float[] _numbers = new float[Numbers];
+    private Divergence? _divergence;
+
     /// <summary>
-    /// Gives every member the latest state: of the member that has done most steps, or of a stored state that is ahead of all of them, which the first member looks for.
+    /// Gives every member the latest state: of the member that has done most steps, or a stored one that is ahead of all of them, which the first member looks for.
     /// </summary>
     /// <param name="storedStep">Steps of the latest stored state; 0 for none. The same for every member.</param>
-    /// <param name="restore">Called at the first member alone, where the stored state is ahead: restores the latest one it can, ahead of a number of steps, and says whether there was one.</param>
+    /// <param name="restore">Called at the first member alone, where the stored state is ahead: restores the latest one it can, if there is one ahead of this number of steps.</param>
     /// <exception cref="RingBrokenException">The group broke. The member has the state that it had.</exception>
-    public void Align(long storedStep, Func<long, bool> restore)
+    public void Align(long storedStep, Action<long> restore)
     {
+        state.Revert();
         Span<long> steps = stackalloc long[group.Size];
-        group.AllGather([run.Step], steps);
-        var latest = Max(steps);
-        if (latest < storedStep)
+        group.AllGather([state.Step], steps);
+        if (Max(steps) < storedStep)
         {
             if (group.Rank == 0)
             {
-                restore(latest);
+                restore(Max(steps));
             }
 
-            group.AllGather([run.Step], steps);
-            latest = Max(steps);
+            group.AllGather([state.Step], steps);
         }
 
+        var latest = Max(steps);
         if (steps.IndexOfAnyExcept(latest) < 0)
         {
             return;
         }
 
         var source = steps.IndexOf(latest);
+        using var copy = new MemoryStream();
         if (group.Rank == source)
         {
-            using var state = new MemoryStream();
-            run.Save(state);
-            state.Position = 0;
-            group.Broadcast(source, state);
+            state.Save(copy);
+            copy.Position = 0;
         }
-        else if (run.Step == latest)
+
+        // Those that have it already give it no room.
+        var isMissing = state.Step < latest;
+        group.Broadcast(source, isMissing || group.Rank == source ? copy : Stream.Null);
+        if (isMissing)
         {
-            group.Broadcast(source, Stream.Null);
-        }
-        else
-        {
-            using var state = new MemoryStream();
-            group.Broadcast(source, state);
-            state.Position = 0;
-            run.Restore(state); // from memory: it is whole, or was not begun
+            copy.Position = 0;
+            state.Restore(copy);
         }
     }
 
-    /// <summary>One step of all members.</summary>
-    /// <param name="wantsToPart">All members learn of it with the step, and of no earlier one.</param>
-    /// <param name="betweenMicroBatches">As of <see cref="TuningRun.Accumulate"/>.</param>
-    /// <exception cref="RingBrokenException">The group broke; the step was not applied here.</exception>
+    /// <summary>One step.</summary>
+    /// <param name="wantsToPart">All members learn of it where they agree next.</param>
+    /// <param name="betweenMicroBatches">As of <see cref="TuningRun.Accumulate"/>. What it throws has to be followed by another group's <see cref="Align"/>.</param>
+    /// <exception cref="RingBrokenException">The group broke.</exception>
     public GroupStep Step(bool wantsToPart, Action? betweenMicroBatches = null)
     {
-        var step = run.Step;
-        var mine = run.Accumulate(step, group.Rank, group.Size, betweenMicroBatches);
-        _numbers[Losses] = (float)mine.Losses;
-        _numbers[Terms] = mine.Terms;
-        _numbers[Parting] = wantsToPart ? 1 : 0;
-        _numbers[Diverged] = mine.Divergence is null ? 0 : 1;
-        group.Sum(_numbers);
+        var step = _run.Step;
+        var agrees = state.AgreesNext;
+        var mine = _run.Accumulate(step, group.Rank, group.Size, betweenMicroBatches);
+        _divergence ??= mine.Divergence;
+        return state.LocalSteps == 1 ? Together(step, mine, wantsToPart) : Alone(step, mine, agrees, wantsToPart);
+    }
+
+    private GroupStep Together(long step, Accumulation mine, bool wantsToPart)
+    {
+        Tell(mine.Losses, mine.Terms, wantsToPart);
         var terms = (long)_numbers[Terms];
         if (_numbers[Diverged] > 0)
         {
-            return new GroupStep(step, double.NaN, terms, 0, 0, true, mine.Divergence ?? new Divergence(step, null, null, "the loss or a gradient of another member is not a finite number"));
+            return Divergent(step);
         }
 
-        group.Sum(run.Gradients);
-        var outcome = run.Apply(terms);
-        return new GroupStep(step, _numbers[Losses] / terms, terms, outcome.GradientNorm, outcome.RateFactor, _numbers[Parting] > 0, outcome.Divergence);
+        group.Sum(_run.Gradients);
+        var outcome = _run.Apply(terms);
+        state.Agree(group);
+        return new GroupStep(step, _numbers[Losses] / terms, terms, outcome.GradientNorm, outcome.RateFactor, true, _numbers[Parting] > 0, outcome.Divergence);
     }
+
+    private GroupStep Alone(long step, Accumulation mine, bool agrees, bool wantsToPart)
+    {
+        // Who diverges says so where all meet, for the others wait there.
+        var outcome = _divergence is null && mine.Terms > 0 ? _run.Apply(mine.Terms) : _run.Skip();
+        _divergence ??= outcome.Divergence;
+        if (!agrees)
+        {
+            return new GroupStep(step, mine.Losses / mine.Terms, mine.Terms, outcome.GradientNorm, outcome.RateFactor, false, false, null);
+        }
+
+        Tell(mine.Losses, mine.Terms, wantsToPart);
+        if (_numbers[Diverged] > 0)
+        {
+            return Divergent(step);
+        }
+
+        state.Agree(group);
+        return new GroupStep(step, _numbers[Losses] / _numbers[Terms], (long)_numbers[Terms], outcome.GradientNorm, outcome.RateFactor, true, _numbers[Parting] > 0, null);
+    }
+
+    private void Tell(double losses, long terms, bool wantsToPart)
+    {
+        _numbers[Losses] = (float)losses;
+        _numbers[Terms] = terms;
+        _numbers[Parting] = wantsToPart ? 1 : 0;
+        _numbers[Diverged] = _divergence is null ? 0 : 1;
+        group.Sum(_numbers);
+    }
+
+    private GroupStep Divergent(long step) =>
+        new(step, double.NaN, 0, double.NaN, 0, true, true, _divergence ?? new Divergence(step, null, null, "the loss or a gradient of another member is not a finite number"));
 
     private static long Max(ReadOnlySpan<long> values)
     {
@@ -100,11 +135,12 @@ public sealed class GroupRun(TuningRun run, ITrainingGroup group)
     }
 }
 
-/// <summary>What came of a step; the same at every member, but for whose divergence it is.</summary>
+/// <summary>What came of a step.</summary>
 /// <param name="Step">From 0.</param>
-/// <param name="Loss">Mean over the learned tokens of all members.</param>
+/// <param name="Loss">Mean over the learned tokens of all members, or of this one's where they did not meet.</param>
 /// <param name="Terms">How many these are.</param>
 /// <param name="RateFactor">What the learning rates were multiplied with.</param>
-/// <param name="Parts">Some member wants to part: this was the group's last step.</param>
-/// <param name="Divergence">Not null where a number was not finite; then nothing was changed.</param>
-public readonly record struct GroupStep(long Step, double Loss, long Terms, double GradientNorm, double RateFactor, bool Parts, Divergence? Divergence);
+/// <param name="Agreed">All members stand at the same state.</param>
+/// <param name="Parts">Some member wanted to part: this was the group's last step.</param>
+/// <param name="Divergence">Not null where a number was not finite; then the state must not be used.</param>
+public readonly record struct GroupStep(long Step, double Loss, long Terms, double GradientNorm, double RateFactor, bool Agreed, bool Parts, Divergence? Divergence);

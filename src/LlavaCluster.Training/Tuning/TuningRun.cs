@@ -121,6 +121,15 @@ public sealed class TuningRun : IDisposable
         return new StepOutcome(norm, rate);
     }
 
+    /// <summary>A step without samples: nothing changes but <see cref="Step"/>.</summary>
+    public StepOutcome Skip()
+    {
+        Gradients.Clear();
+        var rate = _schedule.At(Step);
+        Step++;
+        return new StepOutcome(0, rate);
+    }
+
     /// <summary>The loss on the samples held out, without dropout.</summary>
     /// <param name="ofBase">Of the model as it was before any training.</param>
     /// <returns>Null where none are held out.</returns>

@@ -7,12 +7,14 @@ using LlavaCluster.Training.Tuning;
 namespace LlavaCluster.Worker.Training;
 
 /// <summary>A trainer's work in a group: one step after the other, checkpoints on the way, the result at the end. For the trainer's thread.</summary>
-internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGate gate, TrainerSurroundings surroundings, TrainingJobSpec spec, TrainerLog log, CancellationToken leave)
+internal sealed class GroupWork(MemberState state, TrainerFolder folder, TrainingGate gate, TrainerSurroundings surroundings, TrainingJobSpec spec, TrainerLog log, CancellationToken leave)
 {
     private const string State = "state.safetensors", Adapter = "adapter";
 
     private static readonly TimeSpan CheckpointEvery = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
+
+    private readonly TuningRun _run = state.Run;
 
     /// <summary>To the end of the job, or until the group parts.</summary>
     /// <param name="order">What the job wants of this trainer now.</param>
@@ -22,11 +24,11 @@ internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGat
     public void Run(RingGroup ring, TrainerGroup group, Func<TrainerOrder> order, CancellationToken called)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(called, leave);
-        var together = new GroupRun(run, ring);
+        var together = new GroupRun(state, ring);
         together.Align(group.Checkpoints is [var latest, ..] ? latest.Step : 0, least => Restore(group, least));
-        var meter = new StepMeter(run, surroundings.Clock);
-        var stored = surroundings.Clock.GetTimestamp();
-        while (run.Step < run.TotalSteps)
+        var meter = new StepMeter(_run, surroundings.Clock);
+        var (stored, due) = (surroundings.Clock.GetTimestamp(), false);
+        while (_run.Step < _run.TotalSteps)
         {
             var waited = 0.0;
             meter.Begin();
@@ -44,12 +46,13 @@ internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGat
 
             meter.Add(step, waited);
             var isFirst = ring.Rank == 0;
-            log.Count(run.Step, meter.TakeSeconds(), isFirst ? step.Terms : 0, isFirst && (meter.Elapsed >= ReportEvery || run.Step == run.TotalSteps) ? meter.Take() : null);
-            var isDue = spec.CheckpointEvery is { } every ? run.Step % every == 0 : surroundings.Clock.GetElapsedTime(stored) >= CheckpointEvery;
-            if (isFirst && (isDue || step.Parts) && run.Step < run.TotalSteps)
+            log.Count(_run.Step, meter.TakeSeconds(), isFirst ? step.Terms : 0, isFirst && (meter.Elapsed >= ReportEvery || _run.Step == _run.TotalSteps) ? meter.Take() : null);
+            var isDue = spec.CheckpointEvery is { } every ? _run.Step % every == 0 : surroundings.Clock.GetElapsedTime(stored) >= CheckpointEvery;
+            due |= isDue;
+            if (isFirst && step.Agreed && (due || step.Parts) && _run.Step < _run.TotalSteps)
             {
                 Store(meter.LastLoss);
-                stored = surroundings.Clock.GetTimestamp();
+                (stored, due) = (surroundings.Clock.GetTimestamp(), false);
             }
 
             if (step.Parts)
@@ -62,10 +65,10 @@ internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGat
         log.Finish(group.Generation, ring.Rank == 0 ? MakeResult(stop.Token) : null);
     }
 
-    private bool WantsToPart(TrainerOrder order) => order == TrainerOrder.Part || (order == TrainerOrder.PartAtEpochEnd && (run.Step + 1) % run.StepsPerEpoch == 0);
+    private bool WantsToPart(TrainerOrder order) => order == TrainerOrder.Part || (order == TrainerOrder.PartAtEpochEnd && (state.LocalSteps > 1 || (_run.Step + 1) % _run.StepsPerEpoch == 0));
 
     /// <summary>Goes on from the latest checkpoint that is whole and ahead of a number of steps.</summary>
-    private bool Restore(TrainerGroup group, long least)
+    private void Restore(TrainerGroup group, long least)
     {
         foreach (var checkpoint in group.Checkpoints.Where(checkpoint => checkpoint.Step > least))
         {
@@ -75,12 +78,10 @@ internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGat
                 continue;
             }
 
-            using var state = File.OpenRead(folder.File(State));
-            run.Restore(state);
-            return true;
+            using var stored = File.OpenRead(folder.File(State));
+            state.Restore(stored);
+            return;
         }
-
-        return false;
     }
 
     /// <summary>A checkpoint that cannot be stored now is told; the training goes on, and those before it stand.</summary>
@@ -88,30 +89,30 @@ internal sealed class GroupWork(TuningRun run, TrainerFolder folder, TrainingGat
     {
         try
         {
-            using (var state = File.Create(folder.File(State)))
+            using (var file = File.Create(folder.File(State)))
             {
-                run.Save(state);
+                state.Save(file);
             }
 
             var stored = folder.Store(State);
             if (stored.Fault is { } fault)
             {
-                log.Enter(TrainerPhase.Training, log.Generation, $"the checkpoint of step {run.Step} was not stored: {(fault == StorageFault.Full ? "the store is full" : "the store does not answer")}");
+                log.Enter(TrainerPhase.Training, log.Generation, $"the checkpoint of step {_run.Step} was not stored: {(fault == StorageFault.Full ? "the store is full" : "the store does not answer")}");
                 return;
             }
 
-            log.Stored(new TrainingCheckpoint(run.Step, stored.Id, stored.Bytes, surroundings.Clock.GetUtcNow(), loss));
+            log.Stored(new TrainingCheckpoint(_run.Step, stored.Id, stored.Bytes, surroundings.Clock.GetUtcNow(), loss));
         }
         catch (IOException fault)
         {
-            log.Enter(TrainerPhase.Training, log.Generation, $"the checkpoint of step {run.Step} was not stored: {fault.Message}");
+            log.Enter(TrainerPhase.Training, log.Generation, $"the checkpoint of step {_run.Step} was not stored: {fault.Message}");
         }
     }
 
     private TrainingResult MakeResult(CancellationToken stop)
     {
-        var (before, after) = (run.Evaluate(ofBase: true, stop)?.Loss ?? double.NaN, run.Evaluate(cancellationToken: stop)?.Loss ?? double.NaN);
-        run.Export(folder.File(Adapter));
+        var (before, after) = (_run.Evaluate(ofBase: true, stop)?.Loss ?? double.NaN, _run.Evaluate(cancellationToken: stop)?.Loss ?? double.NaN);
+        _run.Export(folder.File(Adapter));
         AdapterFile.Pack(folder.File(Adapter), folder.File(Adapter + ".safetensors"));
         var stored = folder.Store(Adapter + ".safetensors");
         return stored.Fault is { } fault

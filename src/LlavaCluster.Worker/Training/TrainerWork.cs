@@ -65,7 +65,7 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundi
         using var run = new TuningRun(model, recipe, data);
         log.Measure(run.TotalSteps, run.StepsPerEpoch);
         log.Enter(TrainerPhase.Waiting, 0);
-        var shop = new GroupWork(run, folder, gate, surroundings, spec, log, leave);
+        var shop = new GroupWork(new MemberState(run, spec.Options.LocalSteps), folder, gate, surroundings, spec, log, leave);
         while (groups.TakeAsync().GetAwaiter().GetResult() is { } group)
         {
             _order = TrainerOrder.Continue;
