@@ -1,0 +1,89 @@
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Weights;
+using LlavaCluster.TestSupport;
+
+namespace LlavaCluster.Cluster.Tests.Training;
+
+/// <summary>Jobs by a real trainer beside a real engine.</summary>
+public sealed class JobTests : IAsyncLifetime
+{
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(120));
+    private TrainingHost _host = null!;
+
+    private CancellationToken Stop => _deadline.Token;
+
+    public async ValueTask InitializeAsync() => _host = await TrainingHost.StartAsync(Stop);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        _deadline.Dispose();
+    }
+
+    [Fact]
+    public async Task Job_LearnsItsDataAndStoresAnAdapterOfItsBase()
+    {
+        var (records, pictures) = await _host.StoreDataAsync(40, Stop);
+        var info = await RunAsync(Spec(records, pictures));
+
+        Assert.Equal((TrainingJobStatus.Succeeded, null), (info.Status, info.Reason));
+        Assert.True(info.Result!.AdapterLoss < 0.8 * info.Result.BaseLoss, $"{info.Result}");
+        Assert.Equal(info.TotalSteps, info.Step);
+        Assert.True(info.DeviceSeconds > 0);
+        Assert.Equal(info.Result.Adapter, await _host.Adapters.ResolveAsync(TrainingHost.Model, "pictures", "any", Stop));
+        var file = Path.GetTempFileName();
+        await using (var stored = await _host.Objects.OpenAsync(TrainingHost.Tenant, info.Result.Adapter, Stop))
+        await using (var copy = File.Create(file))
+        {
+            await stored!.CopyToAsync(copy, Stop);
+        }
+
+        using var weights = LoraAdapterReader.Read(file, LlavaConfigReader.Read(Goldens.Path(TrainingHost.Model)));
+        Assert.NotEmpty(weights.Modules);
+        Assert.NotEmpty(weights.Replaced);
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task Job_WithABadRecord_FailsAndNamesIt_OrSkipsItWhenItMay()
+    {
+        var records = await _host.StoreAsync("""[{"id":"a","conversations":[{"from":"human","value":"Who?"},{"from":"gpt","value":""}]},{"id":"b","conversations":[{"from":"human","value":"Who?"},{"from":"gpt","value":"I."}]}]"""u8.ToArray(), Stop);
+        var spec = Spec(records, null) with { Options = new TuningOptions { HeldOut = 0, BatchSize = 1, MicroBatch = 1 } };
+
+        var refused = await RunAsync(spec);
+        var skipped = await RunAsync(spec with { Options = spec.Options with { SkipBadRecords = true } });
+
+        Assert.Equal(TrainingJobStatus.Failed, refused.Status);
+        Assert.Contains("1 of 2 records are bad. Record 0 (a)", refused.Reason, StringComparison.Ordinal);
+        Assert.Equal(TrainingJobStatus.Succeeded, skipped.Status);
+    }
+
+    [Fact]
+    public async Task Job_WhoseFileIsGone_FailsAndSaysSo()
+    {
+        var info = await RunAsync(Spec(ObjectId.Of([1, 2, 3]), null));
+
+        Assert.Equal(TrainingJobStatus.Failed, info.Status);
+        Assert.Contains("training_file", info.Reason, StringComparison.Ordinal);
+    }
+
+    private async Task<TrainingJobInfo> RunAsync(TrainingJobSpec spec)
+    {
+        var key = TrainingJobKey.New(TrainingHost.Tenant);
+        Assert.Null((await _host.Job(key).CreateAsync(spec, Stop)).Failure);
+        await foreach (var line in _host.Job(key).WatchAsync(0, Stop).WithCancellation(Stop))
+        {
+            TestContext.Current.SendDiagnosticMessage(line.Message);
+        }
+
+        return (await _host.Job(key).GetAsync(Stop))!;
+    }
+
+    private static TrainingJobSpec Spec(ObjectId records, ObjectId? pictures) => new()
+    {
+        Model = TrainingHost.Model, TrainingFile = records, Images = pictures, AdapterName = "pictures",
+        Options = new TuningOptions { Epochs = 4, BatchSize = 4, LearningRate = 5e-3, Rank = 8, Alpha = 16 },
+    };
+}

@@ -1,0 +1,99 @@
+using System.IO.Compression;
+using System.Text.Json;
+using LlavaCluster.Abstractions.Adapters;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Grains;
+using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Tenancy;
+using LlavaCluster.Storage.Objects;
+using LlavaCluster.TestSupport;
+using LlavaCluster.Worker;
+using LlavaCluster.Worker.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans;
+
+namespace LlavaCluster.Cluster.Tests.Training;
+
+/// <summary>A whole cluster in the test's process: grains, stores, the reference model's engine and trainer. What tests of single processes cannot see, its objects and grains, is at hand.</summary>
+internal sealed class TrainingHost : IAsyncDisposable
+{
+    public const string Model = "a_llava15";
+
+    private readonly WebApplication _app;
+    private readonly DirectoryInfo _data;
+
+    private TrainingHost(WebApplication app, DirectoryInfo data) => (_app, _data) = (app, data);
+
+    public static TenantId Tenant { get; } = TenantId.Parse("acme");
+
+    public static async Task<TrainingHost> StartAsync(CancellationToken cancellationToken)
+    {
+        var data = Directory.CreateTempSubdirectory("llava-");
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.UseLlavaCluster(new ClusterOptions { Role = ClusterRole.All, DataDirectory = data.FullName, SiloName = "all", DrainTimeout = TimeSpan.FromSeconds(5) });
+        builder.Services.AddLlavaGrains();
+        builder.Services.AddLlavaWorker(new ModelLoading(new WorkerOptions { ModelFolder = Goldens.Path(Model), Template = "bare", KvBytes = 16 << 20, Threads = 1, TrainingThreads = 1 }, TimeProvider.System));
+        var app = builder.Build();
+        await app.StartAsync(cancellationToken);
+        return new TrainingHost(app, data);
+    }
+
+    public IObjectStore Objects => _app.Services.GetRequiredService<IObjectStore>();
+
+    public ITrainingJobGrain Job(TrainingJobKey key)
+    {
+        _app.Services.GetRequiredService<TenantStamps>().Stamp(key.Tenant);
+        return _app.Services.GetRequiredService<IGrainFactory>().GetGrain<ITrainingJobGrain>(key.ToString());
+    }
+
+    public IAdaptersGrain Adapters
+    {
+        get
+        {
+            _app.Services.GetRequiredService<TenantStamps>().Stamp(Tenant);
+            return _app.Services.GetRequiredService<IGrainFactory>().GetGrain<IAdaptersGrain>(Tenant.Value);
+        }
+    }
+
+    /// <summary>Conversations about the fixture's pictures, and a zip of these.</summary>
+    public async Task<(ObjectId Records, ObjectId Pictures)> StoreDataAsync(int records, CancellationToken cancellationToken)
+    {
+        string[] pictures = ["gray.png", "exact.png", "square.png", "tall.png"];
+        var conversations = Enumerable.Range(0, records).Select(i => new
+        {
+            id = $"r{i}",
+            image = pictures[i % pictures.Length],
+            conversations = new[] { new { from = "human", value = "<image>\nWhat is it?" }, new { from = "gpt", value = $"Picture number {i % pictures.Length}." } },
+        });
+        using var zip = new MemoryStream();
+        using (var archive = new ZipArchive(zip, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            foreach (var picture in pictures)
+            {
+                archive.CreateEntryFromFile(Path.Combine(Goldens.Path("images"), picture), picture);
+            }
+        }
+
+        return (await StoreAsync(JsonSerializer.SerializeToUtf8Bytes(conversations), cancellationToken), await StoreAsync(zip.ToArray(), cancellationToken));
+    }
+
+    public async Task<ObjectId> StoreAsync(byte[] content, CancellationToken cancellationToken)
+    {
+        var id = ObjectId.Of(content);
+        Assert.Null(await Objects.PutAsync(Tenant, id, content, cancellationToken));
+        return id;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _data.Delete(recursive: true);
+    }
+}
