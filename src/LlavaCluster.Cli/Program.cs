@@ -9,7 +9,7 @@ var root = new RootCommand("LLaVA for many tenants: serving, fine-tuning and eva
     ChatCommand.Create(terminal),
     TenantsCommand.Create(terminal),
     ModelsCommand.Create(terminal),
-    TrainCommand.Create(),
+    TrainCommand.Create(terminal),
     DataCommand.Create(),
     EvalCommand.Create(),
     BenchCommand.Create(terminal),

@@ -1,24 +1,27 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
-using LlavaCluster.Training.Precision;
 using LlavaCluster.Training.Presets;
+using LlavaCluster.Training.Precision;
 using LlavaCluster.Training.Runs;
 using LlavaCluster.Training.Scenes;
+using LlavaCluster.Training.Tuning;
 using Spectre.Console;
 
 namespace LlavaCluster.Cli.Commands;
 
-/// <summary><c>llava train</c>: runs a preset on this machine.</summary>
+/// <summary><c>llava train</c>: fine-tunes a model on conversations, or makes the shipped model from nothing, on this machine.</summary>
 internal static class TrainCommand
 {
-    public static Command Create()
+    private const string Scenes = "scenes";
+
+    public static Command Create(Terminal terminal)
     {
-        var preset = new Option<string>("--preset") { Required = true, Description = "What to train: scenes." };
-        preset.AcceptOnlyFromAmong("scenes");
-        var folder = new Option<string>("--out") { Required = true, Description = "The model folder to write." };
-        var work = new Option<string>("--work") { DefaultValueFactory = _ => "scenes-work", Description = "Checkpoints; a run with the same folder goes on where it was." };
-        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
-        var scale = new Option<double>("--scale") { DefaultValueFactory = _ => 1, Description = "Share of the recipe's steps, for a shorter and worse run; greater than 0." };
+        var preset = new Option<string?>("--preset") { Description = $"A published recipe to start from ({string.Join(", ", TuningPresets.All.Keys)}), or {Scenes}: this repository's model from nothing." };
+        preset.AcceptOnlyFromAmong([Scenes, .. TuningPresets.All.Keys]);
+        var folder = new Option<string>("--out") { Required = true, Description = "The adapter or model folder to write." };
+        var work = new Option<string?>("--work") { Description = "Checkpoints; a run with the same folder goes on where it was. Default: scenes-work, or beside --out." };
+        var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." }.Within(1, 1024);
+        var seed = new Option<int?>("--seed") { Description = "Chooses what is drawn: scenes and first weights, or order, first factors and dropout." }.Within(0, SceneKey.MaxSeed);
+        var scale = new Option<double>("--scale") { DefaultValueFactory = _ => 1, Description = $"With --preset {Scenes}: share of the recipe's steps, for a shorter and worse run; greater than 0." };
         scale.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() is not (> 0 and <= 100))
@@ -26,28 +29,33 @@ internal static class TrainCommand
                 result.AddError($"--scale must be greater than 0 and at most 100; was {result.Tokens[0].Value}.");
             }
         });
-        var from = new Option<string?>("--from") { Description = "A model of the preset to go on from: only the last phase runs (instruction). Give another --seed than it was trained with, so that it sees other scenes." };
-        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Chooses scenes and first weights." }.Within(0, SceneKey.MaxSeed);
-        var command = new Command("train", "Train a model.") { preset, folder, work, threads, scale, from, seed };
+        var from = new Option<string?>("--from") { Description = $"What to go on from. With --preset {Scenes}: a model of the preset, of which only the last phase runs (instruction); give another --seed than it was trained with, so that it sees other scenes. Otherwise: an adapter of the same recipe." };
+        var tuning = new TuningOptions();
+        var command = new Command("train", "Train a model.") { preset, folder, work, threads, seed, scale, from };
+        tuning.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
-            return RunScenes(new ScenesRecipe { Seed = parsed.GetValue(seed) }.Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetRequiredValue(work), parsed.GetRequiredValue(threads), parsed.GetValue(from), cancellationToken);
+            if (parsed.GetValue(preset) == Scenes)
+            {
+                var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
+                return RunScenes(new ScenesRecipe { Seed = parsed.GetValue(seed) ?? 1 }.Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetValue(work) ?? "scenes-work", parsed.GetRequiredValue(threads), parsed.GetValue(from), cancellationToken);
+            }
+
+            var target = parsed.GetRequiredValue(folder);
+            return tuning.Read(parsed, parsed.GetValue(preset), parsed.GetValue(seed)) switch
+            {
+                ({ } request, _) => new TuneRun(terminal, request with { Out = target, Work = parsed.GetValue(work) ?? Path.TrimEndingDirectorySeparator(target) + "-work", From = parsed.GetValue(from), Threads = parsed.GetRequiredValue(threads) }).Execute(cancellationToken),
+                (_, var fault) => terminal.Fail(fault),
+            };
         });
         return command;
     }
 
     private static int RunScenes(ScenesRecipe recipe, ArtworkLibrary artwork, string folder, string work, int threads, string? from, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
-        {
-            context.Cancel = true; // the phase saves its checkpoint first
-            stop.Cancel();
-        });
         TorchSharp.torch.set_num_threads(1); // a replica is a thread
         _ = MatmulPrecision.TryAllowBFloat16();
-        var complete = new ScenesTraining(recipe, artwork, work, threads, TimeProvider.System, from).Run(folder, Print, stop.Token);
+        var complete = new ScenesTraining(recipe, artwork, work, threads, TimeProvider.System, from).Run(folder, Print, cancellationToken);
         AnsiConsole.WriteLine(complete ? $"Written to {folder}." : $"Stopped; run the same command to go on from {work}.");
         return complete ? 0 : 130;
     }
