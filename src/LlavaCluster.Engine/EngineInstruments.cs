@@ -23,6 +23,8 @@ public sealed class EngineInstruments : IDisposable
     private readonly Counter<long> _rightGuesses;
     private readonly Counter<long> _preemptions;
     private readonly Counter<long> _rejections;
+    private readonly Counter<long> _adapterLoads;
+    private readonly Counter<long> _adapterEvictions;
 
     /// <param name="factory">The host's; null makes a meter of its own.</param>
     public EngineInstruments(IMeterFactory? factory = null)
@@ -39,6 +41,8 @@ public sealed class EngineInstruments : IDisposable
         _guesses = _meter.CreateCounter<long>("llava_engine_guessed_tokens", "{token}", "Tokens computed on a guess of how the text goes on.");
         _rightGuesses = _meter.CreateCounter<long>("llava_engine_right_guesses", "{token}", "Guesses that were the token drawn.");
         _preemptions = _meter.CreateCounter<long>("llava_engine_preemptions", "{sequence}");
+        _adapterLoads = _meter.CreateCounter<long>("llava_engine_adapter_loads", "{adapter}");
+        _adapterEvictions = _meter.CreateCounter<long>("llava_engine_adapter_evictions", "{adapter}");
         _rejections = _meter.CreateCounter<long>("llava_engine_rejections", "{request}");
     }
 
@@ -49,6 +53,8 @@ public sealed class EngineInstruments : IDisposable
         _meter.CreateObservableGauge("llava_engine_waiting_sequences", () => status().Waiting);
         _meter.CreateObservableGauge("llava_engine_kv_usage_ratio", () => Ratio(status().TotalBlocks - status().FreeBlocks, status().TotalBlocks));
         _meter.CreateObservableGauge("llava_engine_image_cache_usage_ratio", () => Ratio(status().ImageTokensCached, status().ImageTokenBudget));
+        _meter.CreateObservableGauge("llava_engine_adapters", () => status().Adapters, "{adapter}", "LoRA adapters on the device.");
+        _meter.CreateObservableGauge("llava_engine_adapter_bytes", () => status().AdapterBytes, "By");
         _meter.CreateObservableGauge("llava_engine_prefix_hit_ratio", () => Ratio(status().PrefixHits, status().PrefixQueries));
         _meter.CreateObservableGauge("llava_engine_image_hit_ratio", () => Ratio(status().ImageHits, status().ImageQueries));
     }
@@ -72,6 +78,12 @@ public sealed class EngineInstruments : IDisposable
         _request.Record(sinceSubmission.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome));
         _prompt.Add(usage.PromptTokens);
         _cached.Add(usage.CachedTokens);
+    }
+
+    public void OnAdapterLoaded(int evicted)
+    {
+        _adapterLoads.Add(1);
+        _adapterEvictions.Add(evicted);
     }
 
     public void OnRejected(RejectionReason reason) => _rejections.Add(1, new KeyValuePair<string, object?>("reason", reason.ToString()));

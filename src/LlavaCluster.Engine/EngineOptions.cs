@@ -35,6 +35,9 @@ public sealed class EngineOptions
     /// <summary>Image tokens whose features stay on the device. Default 18432 (32 images of LLaVA-1.5).</summary>
     public int ImageCacheTokens { get; set; } = 18432;
 
+    /// <summary>Bytes of the LoRA adapters that stay on the device; 0 for none. Default 256 MiB.</summary>
+    public long AdapterBytes { get; set; } = 256L << 20;
+
     /// <summary>Images whose pixels are decoded at the same time for this engine. Default 4.</summary>
     public int MaxImageLoads { get; set; } = 4;
 
@@ -92,6 +95,11 @@ public sealed class EngineOptions
             {
                 return $"{name} must be >= {least}; was {value}.";
             }
+        }
+
+        if (AdapterBytes < 0)
+        {
+            return $"{nameof(AdapterBytes)} must be >= 0; was {AdapterBytes}.";
         }
 
         if (!(MaxStepSlowdown > 1))

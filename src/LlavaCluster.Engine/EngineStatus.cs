@@ -23,6 +23,11 @@ public sealed record EngineStatus
 
     public required int ImageTokenBudget { get; init; }
 
+    /// <summary>Adapters that are loaded, and their bytes on the device.</summary>
+    public required int Adapters { get; init; }
+
+    public required long AdapterBytes { get; init; }
+
     /// <summary>Since the start: steps, tokens computed, tokens generated.</summary>
     public required long Steps { get; init; }
 

@@ -4,6 +4,7 @@ using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Model;
 using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Weights;
 using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Engine;
@@ -48,8 +49,8 @@ public sealed partial class LlmEngine : IAsyncDisposable
         }
 
         (_options, _device, _runner, _time, _instruments, _logger) = (options, device, runner, time, instruments, logger);
-        _factory = new RequestFactory(model, options, time);
         _core = new EngineCore(model, options, runner, time, instruments, logger, Wake);
+        _factory = new RequestFactory(model, options, _core.Adapters, time);
         _inbox = new Inbox(options, _core);
         _watchdog = new Watchdog(options.StepTimeout, time, OnHung);
         _recheck = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -128,6 +129,8 @@ public sealed partial class LlmEngine : IAsyncDisposable
         TotalBlocks = _core.Blocks.Total,
         ImageTokensCached = _core.Features.UsedTokens,
         ImageTokenBudget = _core.Features.BudgetTokens,
+        Adapters = _core.Adapters.Count,
+        AdapterBytes = _core.Adapters.Bytes,
         Steps = _core.Steps,
         ComputedTokens = _core.ComputedTokens,
         GeneratedTokens = _core.GeneratedTokens,
@@ -137,6 +140,37 @@ public sealed partial class LlmEngine : IAsyncDisposable
         ImageQueries = _core.Scheduler.ImageQueries,
         ImageHits = _core.Scheduler.ImageHits,
     };
+
+    /// <summary>Whether requests for an adapter would find it now.</summary>
+    public bool HasAdapter(ContentDigest digest) => _core.Adapters.Contains(digest);
+
+    /// <summary>
+    /// Loads an adapter between two steps, while everything goes on; null where requests for it find it now, or why they do not. It stays until others need its room and no request uses it.
+    /// Cancelling ends the wait only.
+    /// </summary>
+    /// <param name="weights">Of this engine's model; the engine's from now on, whatever comes of it.</param>
+    public async Task<Submission.Rejected?> LoadAdapterAsync(ContentDigest digest, LoraWeights weights, CancellationToken cancellationToken = default)
+    {
+        if (Unready() is { } refusal)
+        {
+            weights.Dispose();
+            return refusal;
+        }
+
+        // On a thread of its own: it takes as long as the copy of an adapter, and what answers requests runs on the pool.
+        var prepared = await Task.Factory.StartNew(() => _runner.PrepareAdapter(weights), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+        var done = new TaskCompletionSource<Submission.Rejected?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _commands.Enqueue(core => AddAdapter(core, digest, prepared, done));
+        Wake();
+        await Task.WhenAny(done.Task, _loop).WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (done.Task.IsCompleted)
+        {
+            return await done.Task.ConfigureAwait(false);
+        }
+
+        prepared.Dispose(); // the engine has stopped, and nobody will take it
+        return new Submission.Rejected(RejectionReason.Unavailable, "The engine is Stopped.");
+    }
 
     /// <summary>Makes every cached block and image of a tenant unfindable. Its running requests should be cancelled first.</summary>
     public async Task<(int Blocks, int Images)> EraseTenantAsync(string tenant, CancellationToken cancellationToken = default)
@@ -206,6 +240,7 @@ public sealed partial class LlmEngine : IAsyncDisposable
         if (rejection is not null)
         {
             live.StopListening();
+            live.Adapter?.Release();
             return rejection;
         }
 
@@ -288,6 +323,19 @@ public sealed partial class LlmEngine : IAsyncDisposable
         }
 
         _inbox.HandOver();
+    }
+
+    private static void AddAdapter(EngineCore core, ContentDigest digest, IPreparedAdapter adapter, TaskCompletionSource<Submission.Rejected?> done)
+    {
+        try
+        {
+            done.TrySetResult(core.AddAdapter(digest, adapter));
+        }
+        catch (Exception exception)
+        {
+            // The edge of a load: whoever asked for the adapter gets it, and the engine goes on without.
+            done.TrySetException(exception);
+        }
     }
 
     private void Stop()

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Engine.Scheduling;
@@ -23,6 +24,10 @@ internal enum StepOutcome
 /// </summary>
 internal sealed partial class EngineCore
 {
+    // How long it may take until a request that has pinned its adapter ends: nobody knows, so that asking soon costs little.
+    private static readonly TimeSpan AdapterRetry = TimeSpan.FromSeconds(1);
+
+    private readonly IModelRunner _runner;
     private readonly TimeProvider _time;
     private readonly EngineInstruments _instruments;
     private readonly ILogger _logger;
@@ -32,16 +37,19 @@ internal sealed partial class EngineCore
     private readonly TokenPublisher _publisher;
     private readonly StepSettlement _settlement;
     private readonly Action<CacheKey, Exception> _loadFailed;
+    private readonly List<int> _evicted = [];
 
     public EngineCore(
         EngineModel model, EngineOptions options, IModelRunner runner, TimeProvider time, EngineInstruments instruments, ILogger logger, Action wake)
     {
+        _runner = runner;
         _time = time;
         _instruments = instruments;
         _logger = logger;
         Blocks = new BlockAllocator(options.KvBlocks);
         _prefixes = new PrefixCache(Blocks);
         Features = new ImageFeatureCache(options.ImageCacheTokens);
+        Adapters = new AdapterTable(options.AdapterBytes);
         Pixels = new PixelPool(options, time, wake);
         Scheduler = new Scheduler(options, Blocks, _prefixes, Features, Pixels, runner.EncodingStages, time);
         _requests = new LiveRequests(options, Blocks, Features, Scheduler, Pixels, time, instruments, logger);
@@ -61,6 +69,8 @@ internal sealed partial class EngineCore
 
     public PixelPool Pixels { get; }
 
+    public AdapterTable Adapters { get; }
+
     public long Steps { get; private set; }
 
     public long ComputedTokens { get; private set; }
@@ -78,6 +88,7 @@ internal sealed partial class EngineCore
         if (IsFaulted)
         {
             request.EndAll(FinishReason.Failed, new RequestFailure(FailureKind.DeviceFault, "The device fails every request."));
+            request.Adapter?.Release();
             return;
         }
 
@@ -123,6 +134,43 @@ internal sealed partial class EngineCore
 
         Book(plan, (int)(GeneratedTokens - before), sampled, right, _time.GetElapsedTime(started));
         return StepOutcome.Worked;
+    }
+
+    /// <summary>Puts an adapter on the device, in the place of others that nobody uses; null where it is there, or why it is not.</summary>
+    /// <param name="adapter">The engine's from now on.</param>
+    public Submission.Rejected? AddAdapter(ContentDigest digest, IPreparedAdapter adapter)
+    {
+        _evicted.Clear();
+        var refusal = IsFaulted ? new Submission.Rejected(RejectionReason.Unavailable, "The device fails every request.")
+            : adapter.Bytes > Adapters.BudgetBytes ? new Submission.Rejected(RejectionReason.TooLarge, $"An adapter must take <= {Adapters.BudgetBytes} bytes on the device; this one takes {adapter.Bytes}.")
+            : null;
+        if (refusal is not null || Adapters.Contains(digest))
+        {
+            adapter.Dispose();
+            return refusal;
+        }
+
+        if (!Adapters.TryReserve(digest, adapter.Bytes, adapter.ChangesFeatures, _evicted, out var slot))
+        {
+            adapter.Dispose();
+            return new Submission.Rejected(RejectionReason.Overloaded, $"Adapters may take {Adapters.BudgetBytes} bytes on the device; those of running requests leave no room for {adapter.Bytes}.", AdapterRetry);
+        }
+
+        _evicted.ForEach(_runner.DropAdapter);
+        try
+        {
+            _runner.AddAdapter(slot, adapter);
+        }
+        catch
+        {
+            Adapters.Forget(slot);
+            adapter.Dispose();
+            throw;
+        }
+
+        Adapters.Publish(slot);
+        _instruments.OnAdapterLoaded(_evicted.Count);
+        return null;
     }
 
     /// <summary>Ends every request with the same failure.</summary>

@@ -1,5 +1,7 @@
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
+using LlavaCluster.Model.Weights;
 
 namespace LlavaCluster.Engine.Execution;
 
@@ -31,9 +33,21 @@ internal interface IModelRunner : IDisposable
     /// <summary>Whether it picks the next tokens of sequences whose <see cref="Sequence.Draw"/> is another than <see cref="DrawKind.Sampler"/>, where logits are far from the host.</summary>
     bool Picks { get; }
 
+    /// <summary>Does what an adapter needs before it can be added, which takes as long as its copy. Any thread, beside whatever the device does.</summary>
+    /// <param name="weights">The runner's from now on, whatever comes of it.</param>
+    IPreparedAdapter PrepareAdapter(LoraWeights weights);
+
+    /// <summary>Puts an adapter into a free slot, from where sequences and images use it.</summary>
+    /// <param name="adapter">The runner's from now on, unless this throws.</param>
+    void AddAdapter(int slot, IPreparedAdapter adapter);
+
+    /// <summary>Frees an adapter that no sequence and no image uses.</summary>
+    void DropAdapter(int slot);
+
     /// <summary>Computes something small that concerns no request; throws where the device is lost.</summary>
     void Probe();
 }
 
 /// <summary>An image to encode: its description, its normalised pixels [tiles, 3, size, size], and where its features go.</summary>
-internal readonly record struct ImageWork(int Slot, PromptImage Image, float[] Pixels);
+/// <param name="Adapter">Slot of the adapter that changes how it is encoded.</param>
+internal readonly record struct ImageWork(int Slot, PromptImage Image, float[] Pixels, int Adapter = AdapterPin.None);

@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Generation;
 using LlavaCluster.Engine.Scheduling;
@@ -24,13 +25,14 @@ internal sealed partial class LiveRequests(
         {
             // A resumed answer that was already complete.
             request.PublishReplayedEnds();
+            request.Adapter?.Release();
             return;
         }
 
         _all.Add(request);
         foreach (var (key, image) in request.Images)
         {
-            pixels.Add(key, image, features.Contains(key));
+            pixels.Add(key, image, features.Contains(key), request.Adapter is { ChangesFeatures: true } adapter ? adapter.Slot : AdapterPin.None);
         }
 
         for (var i = 0; i < request.Choices.Length; i++)
@@ -169,6 +171,7 @@ internal sealed partial class LiveRequests(
             pixels.Remove(key);
         }
 
+        request.Adapter?.Release();
         instruments.OnFinished(time.GetElapsedTime(request.SubmittedAt), request.Usage(), outcome);
     }
 

@@ -1,17 +1,20 @@
 using System.Runtime.InteropServices;
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 using LlavaCluster.Model;
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Threading;
 using LlavaCluster.Model.Vision;
+using LlavaCluster.Model.Weights;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Engine.Execution;
 
 /// <summary>
-/// Runs plans on a <see cref="LlavaNetwork"/>: owns its KV cache, the image features and the threads of our kernels, not the network. Every call opens and closes
+/// Runs plans on a <see cref="LlavaNetwork"/>: owns its KV cache, the image features, the adapters and the threads of our kernels, not the network. Every call opens and closes
 /// its own dispose scope and inference mode; one copy to the host a step.
 /// </summary>
 internal sealed class ModelRunner : IModelRunner
@@ -23,7 +26,8 @@ internal sealed class ModelRunner : IModelRunner
     private readonly ITileEncoder _encoder;
     private readonly DecoderStep _step;
     private readonly Dictionary<int, Tensor> _features = [];
-    private (int Slot, ITileEncoding Tiles)? _encoding;
+    private readonly Dictionary<int, RunnerAdapter> _adapters = [];
+    private (int Slot, int Adapter, ITileEncoding Tiles)? _encoding;
 
     public ModelRunner(LlavaNetwork network, EngineOptions options, TokenBans bans)
     {
@@ -71,15 +75,43 @@ internal sealed class ModelRunner : IModelRunner
     public void Encode(IReadOnlyList<ImageWork> images)
     {
         using var mode = inference_mode();
-        using var scope = NewDisposeScope();
-        using var encoding = _encoder.Begin(Pixels(images));
-        encoding.Advance(_encoder.Stages);
-        var tiles = encoding.Finish(); // [tiles, tokensPerTile, hidden]
-        var at = 0;
-        foreach (var work in images)
+        foreach (var group in images.GroupBy(work => work.Adapter))
         {
-            Keep(work, tiles.narrow(0, at, work.Image.Layout.Tiles));
-            at += work.Image.Layout.Tiles;
+            EncodeTogether([.. group], FeaturesOfAdapter(group.Key));
+        }
+    }
+
+    public IPreparedAdapter PrepareAdapter(LoraWeights weights)
+    {
+        try
+        {
+            return new RunnerAdapter(weights, _network, _decoder);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    public void AddAdapter(int slot, IPreparedAdapter adapter)
+    {
+        using var mode = inference_mode();
+        var added = (RunnerAdapter)adapter;
+        added.Complete(_network, _decoder);
+        _adapters.Add(slot, added);
+    }
+
+    public void DropAdapter(int slot)
+    {
+        if (_encoding?.Adapter == slot)
+        {
+            DropEncoding(); // of an image that nobody waits for any more
+        }
+
+        if (_adapters.Remove(slot, out var adapter))
+        {
+            adapter.Dispose();
         }
     }
 
@@ -90,10 +122,10 @@ internal sealed class ModelRunner : IModelRunner
         if (first == 0)
         {
             DropEncoding();
-            _encoding = (image.Slot, _encoder.Begin(Pixels([image])));
+            _encoding = (image.Slot, image.Adapter, _encoder.Begin(Pixels([image]), FeaturesOfAdapter(image.Adapter)));
         }
 
-        var encoding = _encoding!.Value.Tiles;
+        var encoding = _encoding?.Tiles ?? throw new InvalidOperationException("An encoding is gone on with that was dropped.");
         try
         {
             encoding.Advance(count);
@@ -140,10 +172,32 @@ internal sealed class ModelRunner : IModelRunner
 
         _features.Clear();
         DropEncoding();
+        foreach (var adapter in _adapters.Values)
+        {
+            adapter.Dispose();
+        }
+
+        _adapters.Clear();
         _encoder.Dispose();
         _decoder.Dispose();
         _team.Dispose();
         _cache.Dispose();
+    }
+
+    private LoraAdapter? FeaturesOfAdapter(int slot) => slot == AdapterPin.None ? null : _adapters[slot].Features;
+
+    private void EncodeTogether(List<ImageWork> images, LoraAdapter? adapter)
+    {
+        using var scope = NewDisposeScope();
+        using var encoding = _encoder.Begin(Pixels(images), adapter);
+        encoding.Advance(_encoder.Stages);
+        var tiles = encoding.Finish(); // [tiles, tokensPerTile, hidden]
+        var at = 0;
+        foreach (var work in images)
+        {
+            Keep(work, tiles.narrow(0, at, work.Image.Layout.Tiles));
+            at += work.Image.Layout.Tiles;
+        }
     }
 
     private void DropEncoding()
@@ -182,7 +236,7 @@ internal sealed class ModelRunner : IModelRunner
     private static void Fill(Tensor pixels, IReadOnlyList<ImageWork> images, int tileValues)
     {
         var target = MemoryMarshal.Cast<byte, float>(pixels.bytes);
-        foreach (var (_, image, values) in images)
+        foreach (var (_, image, values, _) in images)
         {
             if (values.Length != image.Layout.Tiles * tileValues)
             {
@@ -198,6 +252,11 @@ internal sealed class ModelRunner : IModelRunner
     {
         var (sequence, at, end) = (row.Sequence, _step.Ids.Count, row.Start + row.Count);
         _step.Batch.Add(sequence.Blocks.Blocks, row.Start, row.Tokens);
+        if (sequence.Adapter != AdapterPin.None)
+        {
+            _step.Adapters.Add(new AdapterRows(_adapters[sequence.Adapter].Decoder!, at, row.Tokens));
+        }
+
         Describe(sequence.Tokens.Slice(row.Start, row.Count));
         var last = _step.Ids.Count - 1;
         Describe(sequence.Guess[..row.Guesses]);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Scheduling;
 
@@ -26,11 +27,12 @@ internal sealed class PixelPool(EngineOptions options, TimeProvider time, Action
     public bool IsNeeded(CacheKey image) => _entries.ContainsKey(image);
 
     /// <summary>A request that will need this image exists. Unless its features are there already, its pixels are fetched ahead while there is room.</summary>
-    public void Add(CacheKey key, PromptImage image, bool encoded)
+    /// <param name="adapter">Slot of the adapter that changes how it is encoded; the request has pinned it.</param>
+    public void Add(CacheKey key, PromptImage image, bool encoded, int adapter = AdapterPin.None)
     {
         if (!_entries.TryGetValue(key, out var entry))
         {
-            entry = new Entry(key, image);
+            entry = new Entry(key, image, adapter);
             _entries.Add(key, entry);
             if (!encoded)
             {
@@ -62,7 +64,7 @@ internal sealed class PixelPool(EngineOptions options, TimeProvider time, Action
     public ImageWork Work(ImageEncode encode)
     {
         var entry = _entries[encode.Key];
-        return new ImageWork(encode.Slot, entry.Image, entry.Pixels ?? throw new InvalidOperationException("An image was to be encoded before its pixels were there."));
+        return new ImageWork(encode.Slot, entry.Image, entry.Pixels ?? throw new InvalidOperationException("An image was to be encoded before its pixels were there."), entry.Adapter);
     }
 
     /// <summary>The image was encoded: its pixels are not needed until its features are evicted.</summary>
@@ -178,11 +180,13 @@ internal sealed class PixelPool(EngineOptions options, TimeProvider time, Action
         entry.Pixels = pixels;
     }
 
-    private sealed class Entry(CacheKey key, PromptImage image)
+    private sealed class Entry(CacheKey key, PromptImage image, int adapter)
     {
         public CacheKey Key => key;
 
         public PromptImage Image => image;
+
+        public int Adapter => adapter;
 
         /// <summary>Requests that need it; 0 once it is out of the pool.</summary>
         public int Users { get; set; }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Threading.Channels;
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Scheduling;
 
@@ -32,6 +33,9 @@ internal sealed class LiveRequest
     public required IReadOnlyList<(CacheKey Key, PromptImage Image)> Images { get; init; }
 
     public required int ImageTokens { get; init; }
+
+    /// <summary>Its hold on an adapter, released when it has ended; null for the base.</summary>
+    public AdapterPin? Adapter { get; init; }
 
     public required long SubmittedAt { get; init; }
 

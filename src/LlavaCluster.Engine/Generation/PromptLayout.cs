@@ -9,7 +9,8 @@ namespace LlavaCluster.Engine.Generation;
 /// <param name="DistinctImages">Every different feature key once.</param>
 internal sealed record PromptLayout(int[] Tokens, ImageSpan[] Images, IReadOnlyList<(CacheKey Key, PromptImage Image)> DistinctImages, CacheScope Scope)
 {
-    public static PromptLayout Create(EngineRequest request, EngineModel model, EngineOptions options)
+    /// <param name="changesFeatures">Whether the request's adapter changes how images are encoded.</param>
+    public static PromptLayout Create(EngineRequest request, EngineModel model, EngineOptions options, bool changesFeatures)
     {
         var hasher = new KeyHasher();
         var tokens = new List<int>();
@@ -23,7 +24,7 @@ internal sealed record PromptLayout(int[] Tokens, ImageSpan[] Images, IReadOnlyL
                     tokens.AddRange(text.Ids);
                     break;
                 case PromptSegment.Picture { Image: var image }:
-                    var key = KeyOf(image, request, model, options, hasher);
+                    var key = KeyOf(image, request, changesFeatures ? request.Adapter : null, model, options, hasher);
                     distinct.TryAdd(key, image);
                     spans.Add(new ImageSpan(key, tokens.Count, image.Tokens));
                     tokens.AddRange(Enumerable.Repeat(model.ImageTokenId, image.Tokens));
@@ -36,15 +37,15 @@ internal sealed record PromptLayout(int[] Tokens, ImageSpan[] Images, IReadOnlyL
         return new PromptLayout([.. tokens], [.. spans], [.. distinct.Select(d => (d.Key, d.Value))], scope);
     }
 
-    /// <summary>Names the features. The adapter is part of it because an adapter may change the vision tower; the token count guards against a lying layout.</summary>
-    private static CacheKey KeyOf(PromptImage image, EngineRequest request, EngineModel model, EngineOptions options, KeyHasher hasher)
+    /// <summary>Names the features. An adapter is part of it where it changes tower or projector; with the others images have the base's. The token count guards against a lying layout.</summary>
+    private static CacheKey KeyOf(PromptImage image, EngineRequest request, ContentDigest? adapter, EngineModel model, EngineOptions options, KeyHasher hasher)
     {
         var isPublic = image.Public && options.AllowPublicScope;
         var layout = image.Layout;
         return hasher.Begin("image/1"u8)
             .Add(isPublic ? 1 : 0)
             .Add(isPublic ? default : request.Tenant.Salt.Span)
-            .Add(request.Adapter is { } adapter ? adapter.ToBytes() : default(ReadOnlySpan<byte>))
+            .Add(adapter is { } digest ? digest.ToBytes() : default(ReadOnlySpan<byte>))
             .Add(image.Digest.ToBytes())
             .Add(image.Preprocessing.ToBytes())
             .Add(model.Projector.ToBytes())

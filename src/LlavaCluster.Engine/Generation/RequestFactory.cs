@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Constraints;
 using LlavaCluster.Engine.Constraints.Vocabulary;
@@ -7,13 +8,13 @@ using LlavaCluster.Engine.Scheduling;
 namespace LlavaCluster.Engine.Generation;
 
 /// <summary>The only maker of <see cref="LiveRequest"/>: checks a request against the model and the options, and lays out its tokens and images. Any thread.</summary>
-internal sealed class RequestFactory(EngineModel model, EngineOptions options, TimeProvider time)
+internal sealed class RequestFactory(EngineModel model, EngineOptions options, AdapterTable adapters, TimeProvider time)
 {
     // Spelling out a vocabulary takes some tens of milliseconds and is needed by few.
     private readonly Lazy<TokenVocabulary> _vocabulary = new(() =>
         new TokenVocabulary(model.TokenTexts, [.. model.EndTokens]));
 
-    /// <summary>Returns the request, or null and the reason why not.</summary>
+    /// <summary>Returns the request, its adapter pinned, or null and the reason why not.</summary>
     public LiveRequest? TryCreate(EngineRequest request, out Submission.Rejected? rejection)
     {
         rejection = Check(request);
@@ -29,7 +30,30 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             return null;
         }
 
-        var layout = PromptLayout.Create(request, model, options);
+        var pin = request.Adapter is { } digest ? adapters.TryPin(digest) : null;
+        if (pin is null && request.Adapter is { } missing)
+        {
+            rejection = new Submission.Rejected(RejectionReason.AdapterMissing, $"adapter must be loaded on this engine; {missing} is not.");
+            return null;
+        }
+
+        LiveRequest? live = null;
+        try
+        {
+            return live = Create(request, pin, out rejection);
+        }
+        finally
+        {
+            if (live is null)
+            {
+                pin?.Release();
+            }
+        }
+    }
+
+    private LiveRequest? Create(EngineRequest request, AdapterPin? adapter, out Submission.Rejected? rejection)
+    {
+        var layout = PromptLayout.Create(request, model, options, adapter is { ChangesFeatures: true });
         var constraint = Compile(request.Constraint, out rejection);
         if (rejection is not null)
         {
@@ -42,7 +66,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         {
             IReadOnlyList<int> emitted = i < request.Emitted.Count ? request.Emitted[i] : [];
             choices[i] = new Choice(i, layout.Tokens, request.Sampling, model, constraint?.Begin());
-            specs[i] = Spec(request, layout, emitted);
+            specs[i] = Spec(request, layout, adapter, emitted);
             rejection = Replay(choices[i], emitted);
             if (rejection is not null)
             {
@@ -58,6 +82,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
             Choices = choices,
             Images = layout.DistinctImages,
             ImageTokens = layout.Images.Sum(i => i.Tokens),
+            Adapter = adapter,
             SubmittedAt = time.GetTimestamp(),
         };
         foreach (var choice in choices)
@@ -94,7 +119,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         }
     }
 
-    private static SequenceSpec Spec(EngineRequest request, PromptLayout layout, IReadOnlyList<int> emitted) => new()
+    private static SequenceSpec Spec(EngineRequest request, PromptLayout layout, AdapterPin? adapter, IReadOnlyList<int> emitted) => new()
     {
         Tokens = [.. layout.Tokens, .. emitted],
         PromptTokens = layout.Tokens.Length,
@@ -104,6 +129,7 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         Weight = request.Tenant.Weight,
         Priority = request.Priority,
         Deadline = request.Deadline,
+        Adapter = adapter?.Slot ?? AdapterPin.None,
         Draw = request.Constraint is null ? request.Sampling.Draw : DrawKind.Sampler,
     };
 
@@ -155,11 +181,6 @@ internal sealed class RequestFactory(EngineModel model, EngineOptions options, T
         if (SamplingValidator.Validate(request.Sampling, model.VocabularySize, model.MaxPositions) is [var violation, ..])
         {
             return Invalid(violation.Message);
-        }
-
-        if (request.Adapter is { } adapter)
-        {
-            return new Submission.Rejected(RejectionReason.AdapterMissing, $"adapter must be loaded on this engine; {adapter} is not.");
         }
 
         if (request.Emitted.Count > request.Sampling.Choices)

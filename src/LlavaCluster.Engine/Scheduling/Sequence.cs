@@ -1,3 +1,4 @@
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Caching;
 using LlavaCluster.Engine.Sampling;
 
@@ -29,6 +30,9 @@ internal sealed record SequenceSpec
 
     /// <summary>What its next tokens are drawn by; for the runner.</summary>
     public DrawKind Draw { get; init; }
+
+    /// <summary>Slot of its adapter; for the runner.</summary>
+    public int Adapter { get; init; } = AdapterPin.None;
 }
 
 /// <summary>
@@ -70,6 +74,8 @@ internal sealed class Sequence
     public DateTimeOffset? Deadline => _spec.Deadline;
 
     public DrawKind Draw => _spec.Draw;
+
+    public int Adapter => _spec.Adapter;
 
     /// <summary>The class it is served in: the requested one, or a higher one after long waiting.</summary>
     public RequestPriority Priority { get; set; }

@@ -32,8 +32,10 @@ public sealed class LoraWeights : IDisposable
         name.StartsWith(TensorNames.VisionTower + ".", StringComparison.Ordinal) || name.StartsWith(TensorNames.Projector + ".", StringComparison.Ordinal);
 
     /// <summary>Bytes of the tensors that make picture features, in a type of so many bytes a number.</summary>
-    public long FeatureBytes(int elementSize) => elementSize * Modules.Where(module => IsOfFeatures(module.Key)).SelectMany(module => new[] { module.Value.A, module.Value.B })
-        .Concat(Replaced.Where(tensor => IsOfFeatures(tensor.Key)).Select(tensor => tensor.Value)).Sum(tensor => tensor.numel());
+    public long FeatureBytes(int elementSize) => elementSize * Numbers(IsOfFeatures);
+
+    /// <summary>Bytes of the other tensors.</summary>
+    public long LanguageBytes(int elementSize) => elementSize * Numbers(name => !IsOfFeatures(name));
 
     public void Dispose()
     {
@@ -42,6 +44,9 @@ public sealed class LoraWeights : IDisposable
             tensor.Dispose();
         }
     }
+
+    private long Numbers(Func<string, bool> covers) => Modules.Where(module => covers(module.Key)).SelectMany(module => new[] { module.Value.A, module.Value.B })
+        .Concat(Replaced.Where(tensor => covers(tensor.Key)).Select(tensor => tensor.Value)).Sum(tensor => tensor.numel());
 }
 
 /// <summary>The two factors of one module.</summary>

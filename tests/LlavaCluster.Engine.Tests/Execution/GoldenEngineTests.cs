@@ -56,6 +56,20 @@ public sealed class GoldenEngineTests
         }
     }
 
+    [Theory]
+    [InlineData("a_llava15")]
+    [InlineData("b_llava_gqa_bf16")]
+    public async Task Submit_WithTheGoldenAdapter_GivesTheReferenceBesideTheBase(string checkpoint)
+    {
+        await using var host = await GoldenHost.StartAsync(checkpoint, new EngineOptions { BlockSize = 4, KvBlocks = 256, MaxTokensPerStep = 20, MaxRunningSequences = 8 });
+        var digest = await host.LoadAdapterAsync();
+
+        var answers = await Task.WhenAll(Prompts.Concat(Prompts).Select((prompt, i) => host.GenerateAsync(prompt, adapter: i < Prompts.Length ? digest : null)));
+
+        Assert.Equal(Prompts.Select(host.ExpectedWithAdapter).Concat(Prompts.Select(host.Expected)), answers);
+        Assert.Equal(Prompts.Select(host.ExpectedWithAdapter), await Task.WhenAll(Prompts.Select(prompt => host.GenerateAsync(prompt, adapter: digest))));
+    }
+
     [Fact]
     public async Task Dispose_AfterWork_LeavesNoTensorBehind()
     {
@@ -64,6 +78,7 @@ public sealed class GoldenEngineTests
         var before = await device.RunAsync(() => DisposeScopeManager.Statistics.ThreadTotalLiveCount, TestContext.Current.CancellationToken);
         var host = await GoldenHost.StartAsync("a_llava15", new EngineOptions { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 65 }, device);
         await host.GenerateAsync("two_images");
+        await host.GenerateAsync("two_images", adapter: await host.LoadAdapterAsync());
         await host.DisposeAsync();
         Assert.Equal(before, await device.RunAsync(() => DisposeScopeManager.Statistics.ThreadTotalLiveCount, TestContext.Current.CancellationToken));
     }
@@ -77,11 +92,13 @@ public sealed class GoldenEngineTests
         private readonly EngineInstruments _instruments = new();
         private readonly JsonElement _prompts;
         private readonly JsonElement _expected;
+        private readonly JsonElement _meta;
 
         private GoldenHost(string folder, DeviceThread device, bool ownsDevice, LlavaModel model)
         {
             (_folder, _device, _ownsDevice, _model) = (folder, device, ownsDevice, model);
             _prompts = Json(Goldens.Path(folder, "expected", "prompts.json"));
+            _meta = Json(Goldens.Path(folder, "expected", "meta.json"));
             _expected = Json(Goldens.Path(folder, "expected", "generate.json"));
         }
 
@@ -103,7 +120,17 @@ public sealed class GoldenEngineTests
 
         public int[] Expected(string prompt) => Ids(_expected.GetProperty(prompt).GetProperty("ids"));
 
-        public async Task<int[]> GenerateAsync(string prompt, int[]? emitted = null, double temperature = 0)
+        public int[] ExpectedWithAdapter(string prompt) => Ids(_meta.GetProperty("lora").GetProperty("greedy_ids").GetProperty(prompt));
+
+        public async Task<ContentDigest> LoadAdapterAsync()
+        {
+            var digest = ContentDigest.Of("the golden adapter"u8);
+            var weights = await _device.RunAsync(() => LoraAdapterReader.Read(Goldens.Path(_folder, "adapter"), _model.Config)); // where they are counted
+            Assert.Null(await Engine.LoadAdapterAsync(digest, weights, TestContext.Current.CancellationToken));
+            return digest;
+        }
+
+        public async Task<int[]> GenerateAsync(string prompt, int[]? emitted = null, double temperature = 0, ContentDigest? adapter = null)
         {
             var request = new EngineRequest
             {
@@ -112,6 +139,7 @@ public sealed class GoldenEngineTests
                 Prompt = Segments(prompt),
                 Sampling = new SamplingOptions { Temperature = temperature, Seed = 7, MaxTokens = 24 },
                 Emitted = [emitted ?? []],
+                Adapter = adapter,
             };
             var accepted = Assert.IsType<Submission.Accepted>(Engine.Submit(request, TestContext.Current.CancellationToken));
             var ids = new List<int>();

@@ -1,5 +1,6 @@
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Tests.Support;
+using LlavaCluster.Model.Weights;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using static LlavaCluster.Engine.Tests.Support.Requests;
@@ -96,6 +97,41 @@ public sealed class LlmEngineTests : IAsyncDisposable
         var updates = await ReadAsync(submission).WaitAsync(TimeSpan.FromSeconds(30), Token);
         Volatile.Write(ref stop, true);
         Assert.Equal(3, EngineBench.Tokens(updates).Length);
+    }
+
+    [Fact]
+    public async Task LoadAdapterAsync_WhileAStepRuns_TakesEffectAfterIt()
+    {
+        Hold();
+        var running = _engine.Submit(Of("a", 3, Text(1)).With(s => s with { IgnoreEos = true }), Token);
+        _entered.Wait(Token);
+        var loading = _engine.LoadAdapterAsync(EngineBench.DigestOf(1), NoWeights(), Token);
+        Assert.Equal(RejectionReason.AdapterMissing, Assert.IsType<Submission.Rejected>(_engine.Submit(Of("a", 3, Text(1)) with { Adapter = EngineBench.DigestOf(1) }, Token)).Reason);
+        Assert.False(loading.IsCompleted);
+        _go.Set();
+
+        Assert.Null(await loading);
+
+        await ReadAsync(running);
+        Assert.Null((await ReadAsync(_engine.Submit(Of("a", 3, Text(1)) with { Adapter = EngineBench.DigestOf(1) }, Token)))[^1].Failure);
+        Assert.True(_engine.HasAdapter(EngineBench.DigestOf(1)));
+        Assert.Equal((1, 1L), (_engine.GetStatus().Adapters, _engine.GetStatus().AdapterBytes));
+    }
+
+    [Fact]
+    public async Task LoadAdapterAsync_AfterTheEngineHasStopped_IsRefused()
+    {
+        await _engine.DisposeAsync();
+        Assert.Equal(RejectionReason.Unavailable, (await _engine.LoadAdapterAsync(EngineBench.DigestOf(1), NoWeights(), Token))!.Reason);
+    }
+
+    [Fact]
+    public async Task LoadAdapterAsync_WhenTheDeviceRefusesIt_ThrowsAndTheEngineGoesOn()
+    {
+        _runner.AddFault = new InvalidOperationException("no memory");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _engine.LoadAdapterAsync(EngineBench.DigestOf(1), NoWeights(), Token));
+        Assert.Equal(EngineHealth.Ready, _engine.Health);
+        Assert.Equal(2, EngineBench.Tokens(await ReadAsync(_engine.Submit(Of("a", 2, Text(1)).With(s => s with { IgnoreEos = true }), Token))).Length);
     }
 
     [Fact]
@@ -216,6 +252,8 @@ public sealed class LlmEngineTests : IAsyncDisposable
         _entered.Dispose();
         _go.Dispose();
     }
+
+    private static LoraWeights NoWeights() => new(new Dictionary<string, LoraFactors>(), new Dictionary<string, TorchSharp.torch.Tensor>());
 
     private static async Task<List<TokenUpdate>> ReadAsync(Submission submission) =>
         await Assert.IsType<Submission.Accepted>(submission).Updates.ReadAllAsync(Token).ToListAsync(Token);

@@ -19,8 +19,8 @@ internal sealed class EngineBench : IDisposable
         Options = options ?? new EngineOptions { BlockSize = 4, KvBlocks = 64, MaxTokensPerStep = 24, MaxRunningSequences = 8, MaxImageTokensPerStep = 8, ImageCacheTokens = 32, MaxGuessedTokens = 0 };
         Assert.Null(Options.Validate());
         Runner = new HashRunner(Options, Requests.Vocabulary);
-        _factory = new RequestFactory(model ?? Requests.Model, Options, Time);
         Core = new EngineCore(model ?? Requests.Model, Options, Runner, Time, _instruments, NullLogger.Instance, () => _loaded.Release());
+        _factory = new RequestFactory(model ?? Requests.Model, Options, Core.Adapters, Time);
     }
 
     public EngineOptions Options { get; }
@@ -44,6 +44,11 @@ internal sealed class EngineBench : IDisposable
         _factory.TryCreate(request, out var rejection);
         return rejection;
     }
+
+    /// <summary>Loads an adapter whose digest is that of its number.</summary>
+    public Submission.Rejected? Load(HashAdapter adapter) => Core.AddAdapter(DigestOf(adapter.Number), adapter);
+
+    public static ContentDigest DigestOf(ulong adapter) => ContentDigest.Of(BitConverter.GetBytes(adapter));
 
     /// <summary>One step; where the engine only waits for pixels, waits for them first.</summary>
     public StepOutcome Step()
@@ -80,6 +85,7 @@ internal sealed class EngineBench : IDisposable
         Assert.Equal(0, Core.Pixels.Count);
         Assert.InRange(Core.Features.UsedTokens, 0, Core.Features.BudgetTokens);
         Assert.Equal(0, Runner.PartsOutOfOrder);
+        Assert.Equal(Core.Adapters.Count, Runner.Adapters);
     }
 
     public static List<TokenUpdate> Read(LiveRequest request)

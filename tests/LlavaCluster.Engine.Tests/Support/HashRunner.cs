@@ -1,7 +1,9 @@
+using LlavaCluster.Engine.Adapters;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Engine.Sampling;
 using LlavaCluster.Engine.Scheduling;
 using LlavaCluster.Model.Kernels.Decoding;
+using LlavaCluster.Model.Weights;
 
 namespace LlavaCluster.Engine.Tests.Support;
 
@@ -14,6 +16,7 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
     private readonly ulong[] _states = new ulong[options.KvBlocks * options.BlockSize];
     private readonly Dictionary<int, ulong> _features = [];
     private readonly float[] _scores = new float[vocabulary];
+    private readonly Dictionary<int, HashAdapter> _adapters = [];
     private (int Slot, int Stages) _part;
 
     public int ImageSlots => _features.Count;
@@ -86,8 +89,38 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
         foreach (var image in images)
         {
             Encoded++;
-            _features[image.Slot] = Mix(77, (ulong)image.Pixels[0]);
+            _features[image.Slot] = image.Adapter == AdapterPin.None ? Mix(77, (ulong)image.Pixels[0]) : Mix(Mix(77, (ulong)image.Pixels[0]), _adapters[image.Adapter].Number);
         }
+    }
+
+    /// <summary>Makes what <see cref="PrepareAdapter"/> gives.</summary>
+    public Func<HashAdapter> Prepare { get; set; } = () => new HashAdapter(1, 1);
+
+    /// <summary>Thrown where an adapter is added.</summary>
+    public Exception? AddFault { get; set; }
+
+    public int Adapters => _adapters.Count;
+
+    public IPreparedAdapter PrepareAdapter(LoraWeights weights)
+    {
+        weights.Dispose();
+        return Prepare();
+    }
+
+    public void AddAdapter(int slot, IPreparedAdapter adapter)
+    {
+        if (AddFault is not null)
+        {
+            throw AddFault;
+        }
+
+        _adapters.Add(slot, (HashAdapter)adapter);
+    }
+
+    public void DropAdapter(int slot)
+    {
+        _adapters[slot].Dispose();
+        _adapters.Remove(slot);
     }
 
     /// <summary>Lets it pick what may be picked, as a device far from the host does.</summary>
@@ -112,10 +145,11 @@ internal sealed class HashRunner(EngineOptions options, int vocabulary) : IModel
         foreach (var row in rows)
         {
             var state = row.Start == 0 ? 1 : StateOf(row.Sequence, row.Start - 1);
+            var adapter = row.Sequence.Adapter == AdapterPin.None ? 0 : _adapters[row.Sequence.Adapter].Number;
             for (var i = 0; i < row.Tokens; i++)
             {
                 var token = i < row.Count ? row.Sequence.Tokens[row.Start + i] : row.Sequence.Guess[i - row.Count];
-                StateOf(row.Sequence, row.Start + i) = state = Next(state, row.Sequence, row.Start + i, token);
+                StateOf(row.Sequence, row.Start + i) = state = Next(state + adapter, row.Sequence, row.Start + i, token);
                 if (!row.Samples || i < row.Count - 1)
                 {
                     continue;
