@@ -30,6 +30,8 @@ public sealed class LlavaConnection : IDisposable
         Models = new Models.ModelsClient(calls);
         Conversations = new Conversations.ConversationsClient(calls);
         Tenants = new Tenants.TenantsClient(calls);
+        Training = new Training.TrainingClient(calls);
+        Adapters = new Adapters.AdaptersClient(calls);
     }
 
     public Uri Address { get; }
@@ -41,6 +43,10 @@ public sealed class LlavaConnection : IDisposable
     public Conversations.ConversationsClient Conversations { get; }
 
     public Tenants.TenantsClient Tenants { get; }
+
+    public Training.TrainingClient Training { get; }
+
+    public Adapters.AdaptersClient Adapters { get; }
 
     public void Dispose() => _channel.Dispose();
 }

@@ -12,9 +12,12 @@ public sealed class GatewayOptions
     /// <summary>Bounds of pictures.</summary>
     public ImageLimits Images { get; } = new();
 
+    /// <summary>Bounds of files, adapters and jobs.</summary>
+    public TrainingLimits Training { get; } = new();
+
     /// <summary>
     /// Keys known without asking a tenant grain, as <c>llava-{tenant}.{keyId}.{secret}</c>: the way in for the first start on an open address.
-    /// They have the scopes chat and admin. Default: none.
+    /// They have every scope. Default: none.
     /// </summary>
     public IList<string> StaticKeys { get; } = [];
 

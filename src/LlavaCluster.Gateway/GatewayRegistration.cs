@@ -1,23 +1,28 @@
+using LlavaCluster.Gateway.Adapters;
 using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Files;
 using LlavaCluster.Gateway.Grpc;
 using LlavaCluster.Gateway.Http;
+using LlavaCluster.Gateway.Http.Adapters;
 using LlavaCluster.Gateway.Http.Chat;
 using LlavaCluster.Gateway.Http.Conversations;
 using LlavaCluster.Gateway.Http.Files;
+using LlavaCluster.Gateway.Http.FineTuning;
+using LlavaCluster.Gateway.Http.Forms;
 using LlavaCluster.Gateway.Http.Responses;
 using LlavaCluster.Gateway.Images;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Telemetry;
+using LlavaCluster.Gateway.Training;
 using LlavaCluster.Gateway.Turns;
 using LlavaCluster.Grains.Conversations;
-using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
 namespace LlavaCluster.Gateway;
 
-/// <summary>The gateway as a part of a host that also has a grain factory, the cluster's tenant stamps, an <see cref="IModelCatalog"/> and an <see cref="IObjectStore"/>.</summary>
+/// <summary>The gateway as a part of a host that also has a grain factory, the cluster's tenant stamps and stores, and an <see cref="IModelCatalog"/>.</summary>
 public static class GatewayRegistration
 {
     public static IServiceCollection AddLlavaGateway(this IServiceCollection services, GatewayOptions options)
@@ -27,7 +32,7 @@ public static class GatewayRegistration
         services.AddRouting();
         services.AddMetrics();
         services.AddSingleton<GatewayInstruments>();
-        return services.AddAccess(options, AccessRole.Api).AddTurns().AddHttpSurface().AddGrpcSurface(options);
+        return services.AddAccess(options, AccessRole.Api).AddTurns().AddFineTuning().AddHttpSurface().AddGrpcSurface(options);
     }
 
     /// <summary>The access check alone, for a process that shows probes and metrics and no API. On an address others can reach it lets in who has a key.</summary>
@@ -57,6 +62,15 @@ public static class GatewayRegistration
         return services.AddSingleton<RequestValidator>();
     }
 
+    private static IServiceCollection AddFineTuning(this IServiceCollection services)
+    {
+        services.AddSingleton<TenantStorage>();
+        services.AddSingleton<TrainingFileIntake>();
+        services.AddSingleton<TrainingJobValidator>();
+        services.AddSingleton<TrainingJobs>();
+        return services.AddSingleton<TenantAdapters>();
+    }
+
     private static IServiceCollection AddHttpSurface(this IServiceCollection services)
     {
         services.AddSingleton<BodyReader>();
@@ -67,7 +81,12 @@ public static class GatewayRegistration
         services.AddSingleton<ResponseStream>();
         services.AddSingleton<ResponsesEndpoint>();
         services.AddSingleton<ConversationsEndpoint>();
+        services.AddSingleton<FormUpload>();
+        services.AddSingleton<FileUploads>();
         services.AddSingleton<FilesEndpoint>();
+        services.AddSingleton<FineTuningEndpoint>();
+        services.AddSingleton<AdapterImport>();
+        services.AddSingleton<AdaptersEndpoint>();
         return services.AddSingleton<ChatCompletionsEndpoint>();
     }
 

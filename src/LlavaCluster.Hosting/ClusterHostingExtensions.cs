@@ -7,6 +7,7 @@ using LlavaCluster.Hosting.Transport;
 using LlavaCluster.Storage.Adapters;
 using LlavaCluster.Storage.Conversations;
 using LlavaCluster.Storage.Membership;
+using LlavaCluster.Storage.Files;
 using LlavaCluster.Storage.Objects;
 using LlavaCluster.Storage.Sqlite;
 using LlavaCluster.Storage.Tenants;
@@ -60,6 +61,7 @@ public static class ClusterHostingExtensions
             services.AddSingleton<ITenantStore, SqliteTenantStore>();
             services.AddSingleton<IAdapterStore, SqliteAdapterStore>();
             services.AddSingleton<ITrainingStore, SqliteTrainingStore>();
+            services.AddSingleton<IFileStore, SqliteFileStore>();
         }
 
         // Answers that run are let end before the host gives up on its services.

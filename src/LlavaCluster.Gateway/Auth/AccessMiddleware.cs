@@ -60,10 +60,10 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy
             return check.Refusal;
         }
 
-        var scope = context.GetEndpoint()?.Metadata.GetMetadata<RequiresScope>()?.Scope ?? Scopes.Chat;
-        if (!caller.Scopes.Contains(scope))
+        var needed = (context.GetEndpoint()?.Metadata.GetMetadata<RequiresScope>() ?? RequiresScope.Chat).AnyOf;
+        if (!caller.Scopes.Any(scope => needed.Contains(scope)))
         {
-            return AccessRefusal.MissingScope(scope);
+            return AccessRefusal.MissingScope(needed[0]);
         }
 
         context.Features.Set(caller);

@@ -1,21 +1,34 @@
 using Grpc.Core;
 using Llava.V1;
-using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Gateway.Adapters;
+using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Failures;
 
 namespace LlavaCluster.Gateway.Grpc;
 
 /// <summary>The served models over gRPC.</summary>
-internal sealed class ModelsService(IModelCatalog catalog) : Models.ModelsBase
+internal sealed class ModelsService(TenantAdapters adapters) : Models.ModelsBase
 {
-    public override Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context)
+    public override async Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context)
     {
+        var tenant = context.GetHttpContext().Caller().Tenant;
+        var asked = await adapters.ModelsAsync(tenant, context.CancellationToken);
+        if (asked.IsFailure(out var failure, out var models))
+        {
+            throw ErrorWriter.Rpc(failure);
+        }
+
         var response = new ListModelsResponse();
-        response.Models.AddRange(catalog.Models.Select(card => ProtoWriting.Model(card, card.Name)));
-        return Task.FromResult(response);
+        response.Models.AddRange(models.Select(model => ProtoWriting.Model(model, tenant)));
+        return response;
     }
 
-    public override Task<Model> Get(GetModelRequest request, ServerCallContext context) => catalog.Find(request.Name) is { } card
-        ? Task.FromResult(ProtoWriting.Model(card, request.Name))
-        : throw ErrorWriter.Rpc(new ChatFailure(ChatFailureKind.ModelNotFound, "name must be one of those that List returns.", "name"));
+    public override async Task<Model> Get(GetModelRequest request, ServerCallContext context)
+    {
+        var tenant = context.GetHttpContext().Caller().Tenant;
+        var asked = await adapters.FindModelAsync(tenant, request.Name, context.CancellationToken);
+        return asked.IsFailure(out var failure, out var model)
+            ? throw ErrorWriter.Rpc(failure == TenantAdapters.UnknownModel ? failure with { Message = "name must be one of those that List returns.", Field = "name" } : failure)
+            : ProtoWriting.Model(model, tenant);
+    }
 }

@@ -1,7 +1,8 @@
 using Google.Protobuf.WellKnownTypes;
 using Llava.V1;
 using LlavaCluster.Abstractions.Chat;
-using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Adapters;
 using LlavaCluster.Gateway.Failures;
 using ProtoEvent = Llava.V1.TurnEvent;
 using ProtoFinish = Llava.V1.FinishReason;
@@ -51,15 +52,16 @@ internal static class ProtoWriting
         return written;
     }
 
-    public static Model Model(ModelCard card, string name) => new()
+    public static Model Model(TenantModel model, TenantId tenant) => new()
     {
-        Name = name,
-        ContextLength = card.ContextLength,
-        VocabSize = card.VocabSize,
-        MaxImageTokens = card.MaxImageTokens,
-        CreatedAt = Timestamp.FromDateTimeOffset(card.CreatedAt),
-        Precision = card.Precision,
-        Parameters = card.Parameters,
+        Name = model.Name,
+        ContextLength = model.Card.ContextLength,
+        VocabSize = model.Card.VocabSize,
+        MaxImageTokens = model.Card.MaxImageTokens,
+        CreatedAt = Timestamp.FromDateTimeOffset(model.CreatedAt),
+        Precision = model.Card.Precision,
+        Parameters = model.Card.Parameters,
+        OwnedBy = model.Owner(tenant),
     };
 
     public static Turn Turn(TurnView view)

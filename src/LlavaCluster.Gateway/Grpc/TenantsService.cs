@@ -8,15 +8,17 @@ using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Gateway.Turns;
+using LlavaCluster.Storage.Objects;
 using KeyInfo = Llava.V1.KeyInfo;
 
 namespace LlavaCluster.Gateway.Grpc;
 
 /// <summary>Keys, quotas and usage of tenants, for callers with the admin scope only (the route says so).</summary>
-internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls) : Llava.V1.Tenants.TenantsBase
+internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls, IObjectStore objects) : Llava.V1.Tenants.TenantsBase
 {
     private const int MostLabel = 100;
     private const double MostWeight = 1000;
+    private const double MostSeconds = 1e9;
 
     public override async Task<CreateKeyResponse> CreateKey(CreateKeyRequest request, ServerCallContext context)
     {
@@ -56,7 +58,15 @@ internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls) : L
             TokensPerMinute = quota.HasTokensPerMinute ? checks.Range("quota.tokens_per_minute", quota.TokensPerMinute, 0, int.MaxValue) : null,
             ConcurrentTurns = quota.HasConcurrentTurns ? checks.Range("quota.concurrent_turns", quota.ConcurrentTurns, 0, int.MaxValue) : null,
             Weight = quota.HasWeight ? checks.Range("quota.weight", quota.Weight, 0, MostWeight, open: true) : 1,
+            TrainingJobs = quota.HasTrainingJobs ? checks.Range("quota.training_jobs", quota.TrainingJobs, 0, int.MaxValue) : null,
+            TrainingSecondsPerDay = quota.HasTrainingSecondsPerDay ? checks.Range("quota.training_seconds_per_day", quota.TrainingSecondsPerDay, 0, MostSeconds) : null,
+            StorageBytes = quota.HasStorageBytes ? quota.StorageBytes : null,
         };
+        if (valid.StorageBytes < 0)
+        {
+            checks.Fail("quota.storage_bytes", $"must be at least 0; was {valid.StorageBytes}.");
+        }
+
         ChatService.Throw(checks);
         return await AskAsync(request.Tenant, async tenant =>
         {
@@ -76,6 +86,10 @@ internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls) : L
             PromptTokens = usage.PromptTokens,
             ImageTokens = usage.ImageTokens,
             CompletionTokens = usage.CompletionTokens,
+            RunningJobs = usage.RunningJobs,
+            TrainingSeconds = usage.TrainingSeconds,
+            TrainingSecondsToday = usage.TrainingSecondsToday,
+            StoredBytes = (await objects.TotalsAsync(TenantId.Parse(request.Tenant), context.CancellationToken)).Bytes,
         };
     }
 
@@ -123,6 +137,21 @@ internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls) : L
         if (quota.ConcurrentTurns is { } turns)
         {
             written.ConcurrentTurns = turns;
+        }
+
+        if (quota.TrainingJobs is { } jobs)
+        {
+            written.TrainingJobs = jobs;
+        }
+
+        if (quota.TrainingSecondsPerDay is { } seconds)
+        {
+            written.TrainingSecondsPerDay = seconds;
+        }
+
+        if (quota.StorageBytes is { } bytes)
+        {
+            written.StorageBytes = bytes;
         }
 
         return written;

@@ -41,16 +41,22 @@ internal sealed class BodyReader(GatewayOptions options)
         return null;
     }
 
-    public void LimitBody(HttpContext context)
+    public void LimitBody(HttpContext context) => LimitBody(context, options.MaxBodyBytes);
+
+    /// <param name="bytes">Beyond the usual bound, for a body that is not kept in memory.</param>
+    public static void LimitBody(HttpContext context, long bytes)
     {
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
         {
-            feature.MaxRequestBodySize = options.MaxBodyBytes;
+            feature.MaxRequestBodySize = bytes;
         }
     }
 
     public Task WriteBadRequestAsync(HttpContext context, BadHttpRequestException exception) =>
         exception.StatusCode == StatusCodes.Status413PayloadTooLarge
-            ? ErrorWriter.WriteAsync(context, exception.StatusCode, "request_too_large", $"The body must be at most {options.MaxBodyBytes} bytes; was {context.Request.ContentLength?.ToString() ?? "more"}.")
+            ? WriteTooLargeAsync(context, context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize ?? options.MaxBodyBytes)
             : ErrorWriter.WriteAsync(context, exception.StatusCode, "bad_request", "The body could not be read.");
+
+    public static Task WriteTooLargeAsync(HttpContext context, long mostBytes) => ErrorWriter.WriteAsync(
+        context, StatusCodes.Status413PayloadTooLarge, "request_too_large", $"The body must be at most {mostBytes} bytes; was {context.Request.ContentLength?.ToString() ?? "more"}.");
 }

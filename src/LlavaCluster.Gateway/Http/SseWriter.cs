@@ -50,16 +50,41 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
     /// Null, and the response begins at once. Otherwise with the first event that says something, or with the first comment: what fails before is no stream
     /// but has the status of the failure, which this gives in the protocol's words.
     /// </param>
-    public async Task PumpAsync(IAsyncEnumerable<TurnEvent> events, ITurnStream stream, Func<ChatFailure, ChatFailure>? refuse, CancellationToken cancellationToken)
+    public Task PumpAsync(IAsyncEnumerable<TurnEvent> events, ITurnStream stream, Func<ChatFailure, ChatFailure>? refuse, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await using var reader = events.GetAsyncEnumerator(stop.Token);
         var unsaid = new List<TurnEvent>();
         if (refuse is null)
         {
             Open(stream, unsaid);
         }
 
+        return PumpAsync(events, () => Open(stream, unsaid), step => TakeAsync(step, stream, unsaid, refuse), cancellationToken);
+    }
+
+    /// <summary>Likewise of anything; the response begins at once, and says so when the last event is out.</summary>
+    public async Task PumpAsync<T>(IAsyncEnumerable<T> events, Action<T> write, CancellationToken cancellationToken)
+    {
+        Start();
+        await _body.FlushAsync(cancellationToken);
+        await PumpAsync(
+            events,
+            () => { },
+            step =>
+            {
+                write(step);
+                return Task.FromResult(false);
+            },
+            cancellationToken);
+        WriteDone();
+        await SendAsync(cancellationToken);
+    }
+
+    /// <param name="open">Called before anything is sent that is no event.</param>
+    /// <param name="take">Writes an event; true where it has ended the response.</param>
+    private async Task PumpAsync<T>(IAsyncEnumerable<T> events, Action open, Func<T, Task<bool>> take, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var reader = events.GetAsyncEnumerator(stop.Token);
         Task<bool>? pending = null;
         var quiet = Task.Delay(options.KeepAlive, time, stop.Token);
         try
@@ -76,20 +101,20 @@ internal sealed class SseWriter(HttpContext context, GatewayOptions options, Tim
                 {
                     stop.Token.ThrowIfCancellationRequested();
                     quiet = Task.Delay(options.KeepAlive, time, stop.Token);
-                    Open(stream, unsaid);
+                    open();
                     Append(": alive\n\n"u8);
                     continue;
                 }
 
                 if (!await pending)
                 {
-                    Open(stream, unsaid);
+                    open();
                     await SendAsync(cancellationToken);
                     return;
                 }
 
                 pending = null;
-                if (await TakeAsync(reader.Current, stream, unsaid, refuse))
+                if (await take(reader.Current))
                 {
                     return;
                 }

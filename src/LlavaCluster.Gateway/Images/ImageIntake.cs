@@ -1,15 +1,15 @@
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Files;
 using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Pictures;
-using LlavaCluster.Storage;
 using LlavaCluster.Storage.Objects;
 
 namespace LlavaCluster.Gateway.Images;
 
 /// <summary>Takes a picture in any form a client may send it and stores it, once its header keeps every bound. Decodes no pixels.</summary>
-internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageFetcher fetcher)
+internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, TenantStorage storage, ImageFetcher fetcher)
 {
     internal sealed record Taken(ImageId Id, ImageHeader Header);
 
@@ -44,12 +44,16 @@ internal sealed class ImageIntake(ImageLimits limits, IObjectStore store, ImageF
             return Refuse(field, problem);
         }
 
+        if (await storage.RefusalAsync(tenant, content.Length, field, cancellationToken) is { } refusal)
+        {
+            return refusal;
+        }
+
         var id = ImageId.Of(content.Span);
         return await store.PutAsync(tenant, id.Object, content, cancellationToken) switch
         {
             null => new Taken(id, header),
-            StorageFault.Full => new ChatFailure(ChatFailureKind.StorageFull, "The server has no room for the picture.", field),
-            _ => new ChatFailure(ChatFailureKind.Overloaded, "The picture could not be stored now.", field),
+            { } fault => TenantStorage.Refused(fault, "the picture", field),
         };
     }
 

@@ -23,6 +23,18 @@ internal sealed class FieldChecks
         return value;
     }
 
+    /// <summary>The same of a number that may be too large for the field's type; the least one where it is refused.</summary>
+    public int Whole(string field, long value, int least, int most)
+    {
+        if (value >= least && value <= most)
+        {
+            return (int)value;
+        }
+
+        Fail(field, string.Create(CultureInfo.InvariantCulture, $"must be between {least} and {most}; was {value}."));
+        return least;
+    }
+
     /// <summary>Refuses NaN, infinities and values outside the bounds; <paramref name="open"/> also refuses the least value itself.</summary>
     public double Range(string field, double value, double least, double most, bool open = false)
     {
@@ -88,5 +100,5 @@ internal sealed class FieldChecks
         return true;
     }
 
-    private static string Show(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+    public static string Show(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 }

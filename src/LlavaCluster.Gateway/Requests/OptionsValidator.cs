@@ -13,11 +13,11 @@ internal sealed class OptionsValidator(ChatLimits limits)
     public GenerationOptions Validate(RawOptions raw, ModelCard card, FieldChecks checks) => new()
     {
         MaxTokens = raw.MaxTokens is { } tokens
-            ? Whole(raw.MaxTokensField, tokens, 1, card.ContextLength, checks)
+            ? checks.Whole(raw.MaxTokensField, tokens, 1, card.ContextLength)
             : Math.Max(1, Math.Min(limits.DefaultMaxTokens, card.ContextLength - 1)),
         Temperature = raw.Temperature is { } temperature ? checks.Range("temperature", temperature, 0, 2) : 1,
         TopP = raw.TopP is { } topP ? checks.Range("top_p", topP, 0, 1, open: true) : 1,
-        TopK = raw.TopK is { } topK and not -1 ? Whole("top_k", topK, 0, card.VocabSize, checks) : 0,
+        TopK = raw.TopK is { } topK and not -1 ? checks.Whole("top_k", topK, 0, card.VocabSize) : 0,
         MinP = raw.MinP is { } minP ? checks.Range("min_p", minP, 0, 1) : 0,
         RepetitionPenalty = raw.RepetitionPenalty is { } repetition ? checks.Range("repetition_penalty", repetition, 0, 2, open: true) : 1,
         FrequencyPenalty = raw.FrequencyPenalty is { } frequency ? checks.Range("frequency_penalty", frequency, -2, 2) : 0,
@@ -26,7 +26,7 @@ internal sealed class OptionsValidator(ChatLimits limits)
         Stop = Stops(raw.Stop, checks),
         LogitBias = Biases(raw.LogitBias, card, checks),
         TopLogprobs = TopLogprobs(raw, checks),
-        Choices = raw.Choices is { } choices ? Whole(raw.ChoicesField, choices, 1, limits.MaxChoices, checks) : 1,
+        Choices = raw.Choices is { } choices ? checks.Whole(raw.ChoicesField, choices, 1, limits.MaxChoices) : 1,
         Constraint = Constraint(raw.Constraints, checks),
         IgnoreEos = IgnoreEos(raw, checks),
     };
@@ -39,17 +39,6 @@ internal sealed class OptionsValidator(ChatLimits limits)
         }
 
         return raw.IgnoreEos;
-    }
-
-    private static int Whole(string field, long value, int least, int most, FieldChecks checks)
-    {
-        if (value < least || value > most)
-        {
-            checks.Fail(field, string.Create(CultureInfo.InvariantCulture, $"must be between {least} and {most}; was {value}."));
-            return least;
-        }
-
-        return (int)value;
     }
 
     private ImmutableArray<string> Stops(ImmutableArray<string> stops, FieldChecks checks)
@@ -99,7 +88,7 @@ internal sealed class OptionsValidator(ChatLimits limits)
             checks.Fail("top_logprobs", string.Create(CultureInfo.InvariantCulture, $"needs logprobs to be true; was {alternatives}."));
         }
 
-        return Whole("top_logprobs", alternatives, 0, limits.MaxTopLogprobs, checks);
+        return checks.Whole("top_logprobs", alternatives, 0, limits.MaxTopLogprobs);
     }
 
     private OutputConstraint? Constraint(ImmutableArray<RawConstraint> constraints, FieldChecks checks)

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Hosting.Tenancy;
 
@@ -23,6 +25,18 @@ internal sealed class TenantGrains(IGrainFactory grains, TenantStamps stamps)
     {
         stamps.Stamp(tenant);
         return grains.GetGrain<ITenantGrain>(tenant.Value);
+    }
+
+    public ITrainingJobGrain Job(TrainingJobKey key)
+    {
+        stamps.Stamp(key.Tenant);
+        return grains.GetGrain<ITrainingJobGrain>(key.ToString());
+    }
+
+    public IAdaptersGrain Adapters(TenantId tenant)
+    {
+        stamps.Stamp(tenant);
+        return grains.GetGrain<IAdaptersGrain>(tenant.Value);
     }
 
     /// <summary>Stamps the calling method anew: an iterator loses its stamp whenever it yields.</summary>

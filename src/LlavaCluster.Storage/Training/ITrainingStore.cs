@@ -19,8 +19,11 @@ public interface ITrainingStore
     /// <summary>Events after a sequence number, oldest first.</summary>
     Task<ImmutableArray<TrainingEvent>> EventsAsync(TrainingJobKey job, long after, int limit, CancellationToken cancellationToken);
 
-    /// <summary>A tenant's jobs before one, or the latest: the latest first.</summary>
+    /// <summary>A tenant's jobs created before one, or the latest: the latest first.</summary>
     Task<ImmutableArray<TrainingJobInfo>> ListAsync(TenantId tenant, string? before, int limit, CancellationToken cancellationToken);
+
+    /// <summary>How many of a tenant's jobs have not ended.</summary>
+    Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken);
 
     /// <summary>The jobs of all tenants that have not ended, the oldest first.</summary>
     Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken);

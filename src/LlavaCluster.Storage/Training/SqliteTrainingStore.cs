@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Storage.Sqlite;
@@ -30,14 +31,18 @@ public sealed class SqliteTrainingStore(SqliteStore store) : ITrainingStore
             limit).ToImmutableArray(),
         cancellationToken);
 
-    // Ids made later sort later.
+    // Rows have numbers in the order of their creation; ids that clients chose say nothing about it.
     public Task<ImmutableArray<TrainingJobInfo>> ListAsync(TenantId tenant, string? before, int limit, CancellationToken cancellationToken) => store.ReadAsync(
         session => session.Query(
-            "SELECT record FROM training_job WHERE tenant=$0 AND ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2",
+            "SELECT record FROM training_job WHERE tenant=$0 AND ($1 IS NULL OR rowid < (SELECT rowid FROM training_job WHERE tenant=$0 AND id=$1)) ORDER BY rowid DESC LIMIT $2",
             row => StoredJson.Read<TrainingJobRecord>(row.GetString(0)).Info,
             tenant.Value,
             before,
             limit).ToImmutableArray(),
+        cancellationToken);
+
+    public Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken) => store.ReadAsync(
+        session => Convert.ToInt32(session.Scalar("SELECT count(*) FROM training_job WHERE tenant=$0 AND ended=0", tenant.Value), CultureInfo.InvariantCulture),
         cancellationToken);
 
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.ReadAsync(

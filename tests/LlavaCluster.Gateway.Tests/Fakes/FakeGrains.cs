@@ -1,23 +1,31 @@
 using System.Collections.Concurrent;
+using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Tenants;
+using LlavaCluster.Abstractions.Training;
 using Orleans;
 using Orleans.Runtime;
 
 namespace LlavaCluster.Gateway.Tests.Fakes;
 
-/// <summary>A grain factory of plain objects: one scripted conversation or tenant a key.</summary>
+/// <summary>A grain factory of plain objects: one scripted conversation, tenant, job or set of adapters a key.</summary>
 internal sealed class FakeGrains(Script script) : IGrainFactory
 {
     public ConcurrentDictionary<string, ScriptedConversation> Conversations { get; } = new();
 
     public ConcurrentDictionary<string, FakeTenant> Tenants { get; } = new();
 
+    public ConcurrentDictionary<string, FakeJob> Jobs { get; } = new();
+
+    public ConcurrentDictionary<string, FakeAdapters> Adapters { get; } = new();
+
     public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
         where TGrainInterface : IGrainWithStringKey
     {
-        object grain = typeof(TGrainInterface) == typeof(IConversationGrain)
-            ? Conversations.GetOrAdd(primaryKey, _ => new ScriptedConversation(primaryKey, script))
+        var kind = typeof(TGrainInterface);
+        object grain = kind == typeof(IConversationGrain) ? Conversations.GetOrAdd(primaryKey, _ => new ScriptedConversation(primaryKey, script))
+            : kind == typeof(ITrainingJobGrain) ? Jobs.GetOrAdd(primaryKey, _ => new FakeJob(primaryKey))
+            : kind == typeof(IAdaptersGrain) ? Adapters.GetOrAdd(primaryKey, _ => new FakeAdapters())
             : Tenants.GetOrAdd(primaryKey, tenant => new FakeTenant(tenant));
         return (TGrainInterface)grain;
     }

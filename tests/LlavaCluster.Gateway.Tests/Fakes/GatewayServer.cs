@@ -4,7 +4,9 @@ using LlavaCluster.Abstractions.Workers;
 using Grpc.Net.Client;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
+using LlavaCluster.Storage.Files;
 using LlavaCluster.Storage.Objects;
+using LlavaCluster.Storage.Training;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -67,6 +69,8 @@ internal sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IGrainFactory>(grains);
         builder.Services.AddSingleton<IModelCatalog>(new OneModel());
         builder.Services.AddSingleton<IObjectStore>(new DirectoryObjectStore(Path.Combine(folder, "objects")));
+        builder.Services.AddSingleton<IFileStore, MemoryFiles>();
+        builder.Services.AddSingleton<ITrainingStore>(new ScriptedJobList(grains));
         builder.Services.AddSingleton(_ => DataDirectory.Open(folder));
         builder.Services.AddSingleton<TenantStamps>();
         services?.Invoke(builder.Services);

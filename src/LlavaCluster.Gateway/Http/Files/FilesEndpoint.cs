@@ -1,148 +1,129 @@
-using System.Diagnostics.CodeAnalysis;
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Auth;
 using LlavaCluster.Gateway.Failures;
-using LlavaCluster.Gateway.Images;
+using LlavaCluster.Gateway.Files;
+using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Pictures;
+using LlavaCluster.Storage.Files;
 using LlavaCluster.Storage.Objects;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace LlavaCluster.Gateway.Http.Files;
 
-/// <summary>/v1/files, for pictures only: an upload's id is its content's.</summary>
-internal sealed class FilesEndpoint(BodyReader bodies, ImageIntake images, IObjectStore store, GatewayOptions options, TimeProvider time)
+/// <summary>/v1/files: pictures for chats and files to train on. A file's id is its content's. What trains is there only for who may train.</summary>
+internal sealed class FilesEndpoint(FileUploads uploads, IFileStore files, IObjectStore store, ImageLimits limits)
 {
-    private const string Prefix = "file-";
+    private const int MostListed = 10_000;
 
-    // All in memory, as other bodies are: an upload needs no room on a disk before its picture is known to be one.
-    private readonly FormOptions _form = new() { MemoryBufferThreshold = options.MaxBodyBytes, MultipartBodyLengthLimit = options.MaxBodyBytes };
+    private static readonly ChatFailure Unknown = ResumePoint.Unknown("file");
 
-    public async Task PostAsync(HttpContext context)
+    public Task PostAsync(HttpContext context) => uploads.TakeAsync(context);
+
+    public async Task ListAsync(HttpContext context)
     {
-        if (!context.Request.HasFormContentType)
+        var checks = new FieldChecks();
+        var paging = Paging.Read(context.Request, MostListed, MostListed, checks);
+        var oldestFirst = context.Request.Query["order"] is ["asc"];
+        if (!oldestFirst && context.Request.Query["order"] is not ([] or ["desc" or "" or null]))
         {
-            await ErrorWriter.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "unsupported_content_type", "Content-Type must be multipart/form-data.");
+            checks.Fail("order", $"must be asc or desc; was \"{Excerpt.Of(context.Request.Query["order"].ToString(), 20)}\".");
+        }
+
+        ObjectId? after = null;
+        if (paging.After is { } cursor && !FileId.TryParse(cursor, out after))
+        {
+            checks.Fail("after", "must be a file's id.");
+        }
+
+        if (checks.Failure is { } failure)
+        {
+            await ErrorWriter.WriteAsync(context, failure);
             return;
         }
 
-        bodies.LimitBody(context);
-        IFormCollection form;
-        try
-        {
-            form = await context.Request.ReadFormAsync(_form, context.RequestAborted);
-        }
-        catch (BadHttpRequestException exception)
-        {
-            await bodies.WriteBadRequestAsync(context, exception);
-            return;
-        }
-        catch (Exception exception) when (exception is InvalidDataException or IOException)
-        {
-            // A body without its end is an IOException.
-            await ErrorWriter.WriteAsync(context, StatusCodes.Status400BadRequest, "bad_request", "The body must be well-formed multipart/form-data.");
-            return;
-        }
-
-        if (form["purpose"] is not [null or "" or "vision" or "user_data"] and not [])
-        {
-            await ErrorWriter.WriteAsync(context, Refusal("purpose", "must be vision."));
-        }
-        else if (form.Files.GetFile("file") is not { } file)
-        {
-            await ErrorWriter.WriteAsync(context, Refusal("file", "is required."));
-        }
-        else
-        {
-            await StoreAsync(context, file);
-        }
+        var purpose = context.Request.Query["purpose"] is [{ Length: > 0 } given, ..] ? given : null;
+        // Who may not train sees pictures, whatever it asks for.
+        var listed = context.Caller().MayTrain || purpose is FilePurposes.Vision or null
+            ? await files.ListAsync(context.Caller().Tenant, new FileQuery(context.Caller().MayTrain ? purpose : FilePurposes.Vision, after, oldestFirst, paging.Limit + 1), context.RequestAborted)
+            : [];
+        await WriteAsync(context, paging.Page([.. listed.Select(file => FileJson.Of(file))]));
     }
 
     public async Task GetAsync(HttpContext context, string id)
     {
-        await using var content = await OpenAsync(context, id);
-        await (content is null ? ErrorWriter.WriteAsync(context, ResumePoint.Unknown("file")) : WriteAsync(context, id, content.Length, null));
+        var found = await FindAsync(context, id);
+        await (found is null ? ErrorWriter.WriteAsync(context, Unknown) : WriteAsync(context, FileJson.Of(found)));
     }
 
-    /// <summary>The picture's bytes, as nothing but a picture.</summary>
+    /// <summary>The bytes: of a picture as nothing but a picture, of anything else as something to save.</summary>
     public async Task ContentAsync(HttpContext context, string id)
     {
-        await using var content = await OpenAsync(context, id);
-        if (content is null)
+        var file = await FindAsync(context, id);
+        await using var content = file is null ? null : await store.OpenAsync(context.Caller().Tenant, file.Id, context.RequestAborted);
+        if (file is null || content is null)
         {
-            await ErrorWriter.WriteAsync(context, ResumePoint.Unknown("file"));
+            await ErrorWriter.WriteAsync(context, Unknown);
             return;
         }
 
-        using var bytes = new MemoryStream();
-        await content.CopyToAsync(bytes, context.RequestAborted);
-        context.Response.ContentType = ImageHeader.TryRead(bytes.ToArray(), options.Images.File, out var header, out _) ? header.MediaType : "application/octet-stream";
+        context.Response.ContentType = file.Purpose == FilePurposes.Vision && await HeaderAsync(content, context.RequestAborted) is { } header ? header.MediaType : "application/octet-stream";
         context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
-        await context.Response.Body.WriteAsync(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), context.RequestAborted);
+        context.Response.ContentLength = content.Length;
+        await content.CopyToAsync(context.Response.Body, context.RequestAborted);
     }
 
-    /// <summary>Deletes the picture at once. Conversations that name it keep its name: their next turns cannot be answered.</summary>
+    /// <summary>Deletes the file at once. Conversations that name a picture keep its name: their next turns cannot be answered; a job that has not read its file fails.</summary>
     public async Task DeleteAsync(HttpContext context, string id)
     {
-        var deleted = TryParse(id, out var image) && await store.DeleteAsync(context.Caller().Tenant, image.Value.Object, context.RequestAborted);
-        await (deleted
-            ? context.Response.WriteAsJsonAsync(new JsonObject { ["id"] = id, ["object"] = "file", ["deleted"] = true }, Json.Options, context.RequestAborted)
-            : ErrorWriter.WriteAsync(context, ResumePoint.Unknown("file")));
-    }
-
-    private static bool TryParse(string id, [NotNullWhen(true)] out ImageId? image)
-    {
-        image = null;
-        return id.StartsWith(Prefix, StringComparison.Ordinal) && ImageId.TryParse(id[Prefix.Length..], out image);
-    }
-
-    private static ChatFailure Refusal(string field, string rule) => new(ChatFailureKind.InvalidRequest, $"{field} {rule}", field);
-
-    private async Task StoreAsync(HttpContext context, IFormFile file)
-    {
-        if (file.Length > options.Images.File.MaxBytes)
+        if (await FindAsync(context, id) is not { } file)
         {
-            await ErrorWriter.WriteAsync(context, Refusal("file", $"must be at most {options.Images.File.MaxBytes} bytes; was {file.Length}."));
+            await ErrorWriter.WriteAsync(context, Unknown);
             return;
         }
 
-        var bytes = new byte[file.Length];
-        await using (var stream = file.OpenReadStream())
-        {
-            await stream.ReadExactlyAsync(bytes, context.RequestAborted);
-        }
-
-        var stored = await images.StoreAsync(context.Caller().Tenant, bytes, "file", context.RequestAborted);
-        await (stored.IsFailure(out var failure, out var taken)
-            ? ErrorWriter.WriteAsync(context, failure)
-            : WriteAsync(context, Prefix + taken.Id.Value, bytes.Length, taken.Header));
+        // In this order, so that what is cut off in between can be deleted again.
+        await store.DeleteAsync(context.Caller().Tenant, file.Id, context.RequestAborted);
+        await files.RemoveAsync(context.Caller().Tenant, file.Id, context.RequestAborted);
+        await WriteAsync(context, new JsonObject { ["id"] = id, ["object"] = "file", ["deleted"] = true });
     }
 
-    private async Task<Stream?> OpenAsync(HttpContext context, string id) =>
-        TryParse(id, out var image)
-            ? await store.OpenAsync(context.Caller().Tenant, image.Value.Object, context.RequestAborted)
-            : null;
+    private static Task WriteAsync(HttpContext context, JsonObject body) => context.Response.WriteAsJsonAsync(body, Json.Options, context.RequestAborted);
 
-    private Task WriteAsync(HttpContext context, string id, long length, ImageHeader? header)
+    /// <summary>A file that the caller may see, or null. Pictures that came with a chat are none until they are asked for; checkpoints and adapters never are.</summary>
+    private async Task<StoredFile?> FindAsync(HttpContext context, string id)
     {
-        var body = new JsonObject
+        var caller = context.Caller();
+        if (!FileId.TryParse(id, out var name))
         {
-            ["id"] = id,
-            ["object"] = "file",
-            ["bytes"] = length,
-            ["created_at"] = time.GetUtcNow().ToUnixTimeSeconds(),
-            ["filename"] = id,
-            ["purpose"] = "vision",
-            ["status"] = "processed",
-        };
-        if (header is not null)
-        {
-            (body["width"], body["height"]) = (header.Width, header.Height);
+            return null;
         }
 
-        return context.Response.WriteAsJsonAsync(body, Json.Options, context.RequestAborted);
+        if (await files.FindAsync(caller.Tenant, name.Value, context.RequestAborted) is { } known)
+        {
+            return known.Purpose == FilePurposes.Vision || caller.MayTrain ? known : null;
+        }
+
+        await using var content = await store.OpenAsync(caller.Tenant, name.Value, context.RequestAborted);
+        return content is not null && await HeaderAsync(content, context.RequestAborted) is not null
+            ? new StoredFile(name.Value, id, FilePurposes.Vision, content.Length, DateTimeOffset.UnixEpoch)
+            : null;
+    }
+
+    /// <summary>Null for what is no picture; the stream is at its beginning again.</summary>
+    private async Task<ImageHeader?> HeaderAsync(Stream content, CancellationToken cancellationToken)
+    {
+        if (content.Length > limits.File.MaxBytes)
+        {
+            return null;
+        }
+
+        var bytes = new byte[content.Length];
+        await content.ReadExactlyAsync(bytes, cancellationToken);
+        content.Position = 0;
+        return ImageHeader.TryRead(bytes, limits.File, out var header, out _) ? header : null;
     }
 }

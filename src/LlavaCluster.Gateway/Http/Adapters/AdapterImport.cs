@@ -1,0 +1,117 @@
+using System.Globalization;
+using LlavaCluster.Abstractions.Adapters;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Gateway.Adapters;
+using LlavaCluster.Gateway.Auth;
+using LlavaCluster.Gateway.Failures;
+using LlavaCluster.Gateway.Files;
+using LlavaCluster.Gateway.Http.Forms;
+using LlavaCluster.Gateway.Requests;
+using LlavaCluster.Storage.Objects;
+using Microsoft.AspNetCore.Http;
+
+namespace LlavaCluster.Gateway.Http.Adapters;
+
+/// <summary>POST /v1/adapters: an adapter that was trained elsewhere becomes a version of a name.</summary>
+internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake, TenantAdapters adapters, IModelCatalog models, IObjectStore store, GatewayOptions options, TimeProvider time)
+{
+    /// <returns>The adapter; null where an error was written.</returns>
+    public async Task<AdapterInfo?> TakeAsync(HttpContext context)
+    {
+        BodyReader.LimitBody(context, options.Training.MaxAdapterBytes + FormUpload.Beside);
+        StoredObject? taken = null;
+        var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
+        if (fields is null)
+        {
+            return null;
+        }
+
+        var tenant = context.Caller().Tenant;
+        var checks = new FieldChecks();
+        var request = Read(fields, checks);
+        if (taken is null)
+        {
+            checks.Fail("file", "is required.");
+        }
+
+        var published = checks.Failure is { } broken
+            ? broken
+            : await adapters.PublishAsync(tenant, request.Name, new AdapterVersion(taken!.Value.Id, request.Model, time.GetUtcNow(), taken.Value.Bytes, null, double.NaN, double.NaN), request.Share, context.RequestAborted);
+        if (published.IsFailure(out var failure, out var adapter))
+        {
+            await DropAsync(tenant, taken, context.RequestAborted);
+            await ErrorWriter.WriteAsync(context, failure);
+        }
+
+        return adapter;
+    }
+
+    private (string Name, string Model, double? Share) Read(IReadOnlyDictionary<string, string> fields, FieldChecks checks)
+    {
+        var name = fields.GetValueOrDefault("name", "");
+        var model = fields.GetValueOrDefault("model", "");
+        if (checks.Required(name, "name"))
+        {
+            AdapterNames.Check(name, "name", checks);
+        }
+
+        if (checks.Required(model, "model") && models.Models.All(card => card.Name != model))
+        {
+            checks.Fail("model", $"must be a base of those in /v1/models; was \"{Excerpt.Of(model, 60)}\".", ChatFailureKind.ModelNotFound);
+        }
+
+        if (fields.GetValueOrDefault("share", "") is not { Length: > 0 } text)
+        {
+            return (name, model, null);
+        }
+
+        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var share))
+        {
+            checks.Fail("share", $"must be a number between 0 and 1; was \"{Excerpt.Of(text, 20)}\".");
+        }
+
+        return (name, model, checks.Range("share", share, 0, 1));
+    }
+
+    /// <summary>Null where an error was written.</summary>
+    private async Task<StoredObject?> TakeAsync(HttpContext context, UploadedFile file)
+    {
+        var checks = new FieldChecks();
+        if (file.Fields.ContainsKey("name") && file.Fields.ContainsKey("model"))
+        {
+            // What is known to be refused need not come first.
+            Read(file.Fields, checks);
+        }
+
+        var length = AdapterFile.HeaderBytes(await file.PeekAsync(AdapterFile.LengthBytes, context.RequestAborted)) ?? 0;
+        if (AdapterFile.Problem(await file.PeekAsync(AdapterFile.LengthBytes + length, context.RequestAborted)) is { } problem)
+        {
+            checks.Fail("file", problem);
+        }
+
+        var stored = checks.Failure is { } broken ? broken : await intake.StoreAsync(context.Caller().Tenant, file, options.Training.MaxAdapterBytes, context.RequestAborted);
+        if (stored.IsFailure(out var failure, out var made))
+        {
+            await ErrorWriter.WriteAsync(context, failure);
+            return null;
+        }
+
+        return made;
+    }
+
+    /// <summary>Leaves nothing of an import that came to nothing, but what a version has already.</summary>
+    private async Task DropAsync(TenantId tenant, StoredObject? taken, CancellationToken cancellationToken)
+    {
+        if (taken is not { } made)
+        {
+            return;
+        }
+
+        var asked = await adapters.ListAsync(tenant, cancellationToken);
+        if (!asked.IsFailure(out _, out var known) && known.All(adapter => adapter.Versions.All(version => version.Object != made.Id)))
+        {
+            await store.DeleteAsync(tenant, made.Id, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using LlavaCluster.Abstractions.Training;
+
+namespace LlavaCluster.Gateway.Training;
+
+/// <summary>What clients call the states and methods of jobs.</summary>
+internal static class TrainingWords
+{
+    public static string Status(TrainingJobStatus status) => status switch
+    {
+        TrainingJobStatus.Queued => "queued",
+        TrainingJobStatus.Running => "running",
+        TrainingJobStatus.Paused => "paused",
+        TrainingJobStatus.Succeeded => "succeeded",
+        TrainingJobStatus.Failed => "failed",
+        TrainingJobStatus.Cancelled => "cancelled",
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "A status without a word."),
+    };
+
+    public static string Method(TuningMethod method) => method == TuningMethod.Projector ? "projector" : "lora";
+}
