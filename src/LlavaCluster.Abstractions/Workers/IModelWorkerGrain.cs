@@ -78,6 +78,10 @@ public sealed record GenerateRequest
     /// <summary>The tenant's share in token-fair scheduling.</summary>
     [Id(10)]
     public double Weight { get; init; } = 1;
+
+    /// <summary>The LoRA adapter: the SHA-256 of the object in which the tenant has stored it, as 64 lower-case hexadecimal digits; null for the base model.</summary>
+    [Id(11)]
+    public string? Adapter { get; init; }
 }
 
 /// <summary>A token of one choice, the count of the prompt (first, with <see cref="Usage"/>), or the end of the turn.</summary>

@@ -2,7 +2,6 @@ using LlavaCluster.Model;
 using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Weights;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LlavaCluster.Engine.Execution;
@@ -19,7 +18,7 @@ internal sealed class RunnerAdapter : IPreparedAdapter
         _weights = weights;
         ChangesFeatures = weights.ChangesFeatures;
         var elementSize = network.Dtype == ScalarType.Float32 ? sizeof(float) : sizeof(short);
-        Decoder = network.Device.type == DeviceType.CPU ? decoder.Adapt(weights) : null;
+        Decoder = decoder.AdaptsAnywhere ? decoder.Adapt(weights) : null;
         Bytes = weights.FeatureBytes(elementSize) + (Decoder?.Bytes ?? weights.LanguageBytes(elementSize));
     }
 

@@ -23,12 +23,15 @@ internal sealed partial class LlavaEngineHost(
     ModelLoading loading, IObjectStore objects, DataDirectory data, TimeProvider time, EngineInstruments instruments, ILoggerFactory loggers)
     : IEngineHost, IHostedLifecycleService, IDrain, IAsyncDisposable
 {
+    private const int SubmissionAttempts = 3;
+
     private readonly ILogger _logger = loggers.CreateLogger<LlavaEngineHost>();
     private Task? _starting;
     private ServedModel? _model;
     private LlmEngine? _engine;
     private int _disposed;
     private PromptBuilder? _prompts;
+    private AdapterLoader? _adapters;
 
     public ImmutableArray<ModelCard> Models => _model is { } model && _engine is not null ? [model.Card] : [];
 
@@ -70,7 +73,7 @@ internal sealed partial class LlavaEngineHost(
 
     public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (_engine is not { } engine || _model is not { } model || _prompts is not { } prompts)
+        if (_engine is not { } engine || _model is not { } model || _prompts is not { } prompts || _adapters is not { } adapters)
         {
             yield return Failed(new ChatFailure(ChatFailureKind.ModelUnavailable, "The model is loading."));
             yield break;
@@ -79,6 +82,12 @@ internal sealed partial class LlavaEngineHost(
         if (request.Model != model.Card.Name)
         {
             yield return Failed(new ChatFailure(ChatFailureKind.ModelNotFound, $"The model \"{request.Model}\" is not served here.", "model"));
+            yield break;
+        }
+
+        if (request.Adapter is { } name && !AdapterLoader.IsName(name))
+        {
+            yield return Failed(new ChatFailure(ChatFailureKind.InvalidRequest, $"adapter must be 64 lower-case hexadecimal digits; had {name.Length} characters.", "adapter"));
             yield break;
         }
 
@@ -99,7 +108,7 @@ internal sealed partial class LlavaEngineHost(
 
         yield return new GenerateUpdate { Usage = new TokenUsage(counted.Tokens, counted.ImageTokens, 0, 0) };
         var run = EngineRequests.Make(request, prompt, Salt(request), model.Card.ContextLength - counted.Tokens);
-        await foreach (var update in RunAsync(engine, model, run, request.Finished, cancellationToken))
+        await foreach (var update in RunAsync(engine, adapters, model, request, run, cancellationToken))
         {
             yield return update;
         }
@@ -115,6 +124,11 @@ internal sealed partial class LlavaEngineHost(
 
         // Where something else failed to start, nobody has waited for it yet.
         await Task.WhenAny(_starting ?? Task.CompletedTask);
+        if (_adapters is not null)
+        {
+            await _adapters.DisposeAsync();
+        }
+
         if (_engine is not null)
         {
             await _engine.DisposeAsync();
@@ -131,28 +145,30 @@ internal sealed partial class LlavaEngineHost(
     {
         _model = await loading.Model.WaitAsync(cancellationToken);
         _prompts = new PromptBuilder(_model, objects);
-        _engine = await LlmEngine.StartAsync(_model.Network, _model.ForEngine(), Sized(_model), loading.Device, time, instruments, loggers.CreateLogger<LlmEngine>(), cancellationToken);
+        var engine = await LlmEngine.StartAsync(_model.Network, _model.ForEngine(), Sized(_model), loading.Device, time, instruments, loggers.CreateLogger<LlmEngine>(), cancellationToken);
+        _adapters = new AdapterLoader(engine, _model.Network.Config, objects, loading.Options, time, _logger);
+        _engine = engine;
         LogLoaded(_model.Card.Name, _model.Card.Parameters, _model.Card.Precision, loading.Options.Device, loading.Elapsed);
     }
 
     private static async IAsyncEnumerable<GenerateUpdate> RunAsync(
-        LlmEngine engine, ServedModel model, EngineRequest request, ImmutableArray<FinishReason?> finished, [EnumeratorCancellation] CancellationToken cancellationToken)
+        LlmEngine engine, AdapterLoader adapters, ServedModel model, GenerateRequest asked, EngineRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Leaving this enumeration, whatever the reason, ends the request in the engine.
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            var submission = engine.Submit(request, abort.Token);
-            if (submission is Submission.Rejected rejected)
+            var (accepted, failure) = await SubmitAsync(engine, adapters, asked, request, abort.Token);
+            if (accepted is null)
             {
-                yield return Failed(Failures.Of(rejected));
+                yield return Failed(failure!);
                 yield break;
             }
 
-            await foreach (var update in ((Submission.Accepted)submission).Updates.ReadAllAsync(cancellationToken))
+            await foreach (var update in accepted.Updates.ReadAllAsync(cancellationToken))
             {
                 // The engine says once more how a replayed choice ended; its readers know.
-                if (update.Choice >= finished.Length || finished[update.Choice] is null)
+                if (update.Choice >= asked.Finished.Length || asked.Finished[update.Choice] is null)
                 {
                     yield return EngineUpdates.Map(update, model.Codec);
                 }
@@ -166,6 +182,30 @@ internal sealed partial class LlavaEngineHost(
         finally
         {
             await abort.CancelAsync();
+        }
+    }
+
+    /// <summary>Between its loading and the request an adapter may have made room for others: then it is loaded again.</summary>
+    private static async Task<(Submission.Accepted? Accepted, ChatFailure? Failure)> SubmitAsync(LlmEngine engine, AdapterLoader adapters, GenerateRequest asked, EngineRequest request, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (asked.Adapter is { } adapter && await adapters.EnsureAsync(asked.Tenant, adapter, cancellationToken) is { } failure)
+            {
+                return (null, failure);
+            }
+
+            switch (engine.Submit(request, cancellationToken))
+            {
+                case Submission.Accepted accepted:
+                    return (accepted, null);
+                case Submission.Rejected { Reason: RejectionReason.AdapterMissing } when attempt < SubmissionAttempts:
+                    break;
+                case Submission.Rejected { Reason: RejectionReason.AdapterMissing }:
+                    return (null, new ChatFailure(ChatFailureKind.Overloaded, $"The adapter made room for others {SubmissionAttempts} times before the request could begin.", "adapter", TimeSpan.FromSeconds(1)));
+                case Submission.Rejected rejected:
+                    return (null, Failures.Of(rejected));
+            }
         }
     }
 
@@ -184,6 +224,7 @@ internal sealed partial class LlavaEngineHost(
         var flops = loading.Options.Device.Gpu is null ? EngineSizing.OfCpu(loading.Options.Threads, PagedDecoder.HasMachineCode(model.Network, loading.Options.Weights)) : EngineSizing.OfGpu;
         var sized = EngineSizing.For(model.Network.Config, model.Network.Dtype, model.Card.Parameters, loading.Options.KvBytes, model.Card.MaxImageTokens, flops);
         sized.Weights = loading.Options.Weights;
+        sized.AdapterBytes = loading.Options.AdapterBytes;
         sized.MaxGuessedTokens = loading.Options.Guesses;
         return sized;
     }

@@ -38,6 +38,15 @@ public sealed class WorkerOptions
     /// <summary>Memory of the KV cache in bytes. Default: 1 GiB, or one full context where that is more.</summary>
     public long KvBytes { get; init; } = 1L << 30;
 
+    /// <summary>Memory of the LoRA adapters that stay on the device, in bytes. Default: 256 MiB.</summary>
+    public long AdapterBytes { get; init; } = 256L << 20;
+
+    /// <summary>Bytes of an adapter's stored object at most. Default: 512 MiB.</summary>
+    public long AdapterObjectBytes { get; init; } = 512L << 20;
+
+    /// <summary>Adapters that are read from their stores at the same time. Default: 2.</summary>
+    public int AdapterLoads { get; init; } = 2;
+
     /// <summary>Tokens an answer guesses ahead at most; 0 for none. Default: 8.</summary>
     public int Guesses { get; init; } = 8;
 

@@ -56,6 +56,8 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
 
     public bool Picks => false; // rows of logits are where they are wanted
 
+    public bool AdaptsAnywhere => true;
+
     public IDecoderAdapter Adapt(LoraWeights weights) => new KernelAdapter<TElement, T>(weights, _text, Own);
 
     public void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default)

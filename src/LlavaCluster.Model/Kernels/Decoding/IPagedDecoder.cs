@@ -11,8 +11,11 @@ public interface IPagedDecoder : IDisposable
     /// <summary>Whether it takes <see cref="DecoderStep.Picked"/>, which saves the way of whole rows of logits from a device to the host.</summary>
     bool Picks { get; }
 
-    /// <summary>Copies what an adapter does to the language model into the form that this decoder computes with; the caller owns it. Any thread where the network is on the CPU, else the decoder's.</summary>
+    /// <summary>Copies what an adapter does to the language model into the form that this decoder computes with; the caller owns it.</summary>
     IDecoderAdapter Adapt(LoraWeights weights);
+
+    /// <summary>Whether <see cref="Adapt"/> may run on any thread, beside a step.</summary>
+    bool AdaptsAnywhere { get; }
 
     /// <summary>Computes a step and waits for it: writes its keys and values to the cache and what is wanted of it to the host.</summary>
     /// <param name="logits">Filled with the sampled rows' logits, [sampled, vocab] in float32.</param>

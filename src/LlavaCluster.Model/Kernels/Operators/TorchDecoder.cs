@@ -39,6 +39,8 @@ internal sealed class TorchDecoder : IPagedDecoder
 
     internal DeviceLink Link { get; }
 
+    public bool AdaptsAnywhere => false; // libtorch is its device's thread's
+
     public IDecoderAdapter Adapt(LoraWeights weights) => new LoraAdapter(weights, _network.Dtype, _network.Device, name => !LoraWeights.IsOfFeatures(name));
 
     public void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default)

@@ -1,0 +1,195 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Engine;
+using LlavaCluster.Model.Config;
+using LlavaCluster.Model.Weights;
+using LlavaCluster.Storage;
+using LlavaCluster.Storage.Objects;
+using Microsoft.Extensions.Logging;
+
+namespace LlavaCluster.Worker.Serving;
+
+/// <summary>
+/// Brings the adapters that requests ask for from their tenants' stores to the engine: each once at a time however many ask, a few at once, off the threads that answer requests. A tenant finds an adapter only if
+/// it has stored it, be it loaded for another already. Any thread. Ends its loads when it is disposed, which is to be before the engine is.
+/// </summary>
+internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config, IObjectStore objects, WorkerOptions options, TimeProvider time, ILogger logger) : IAsyncDisposable
+{
+    private const string Field = "adapter";
+    private const int CopyBytes = 1 << 16;
+    private const int MostWaiting = 64;
+    private const int MostKnown = 4096;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(TenantId Tenant, string Adapter), Task<ChatFailure?>> _loads = [];
+    private readonly HashSet<(TenantId Tenant, string Adapter)> _known = []; // stored by the tenant when it was last looked for
+    private readonly SemaphoreSlim _places = new(options.AdapterLoads);
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Whether a text can name an adapter.</summary>
+    public static bool IsName(string adapter) => ImageId.TryParse(adapter, out _);
+
+    /// <summary>Null once the engine has the adapter, or why it has not. Cancelling ends the wait only.</summary>
+    /// <param name="adapter">The object's name.</param>
+    public ValueTask<ChatFailure?> EnsureAsync(TenantId tenant, string adapter, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var key = (tenant, adapter);
+            if (_known.Contains(key) && engine.HasAdapter(ContentDigest.Parse(adapter)))
+            {
+                return default;
+            }
+
+            if (!_loads.TryGetValue(key, out var load))
+            {
+                if (_loads.Count >= MostWaiting)
+                {
+                    return ValueTask.FromResult<ChatFailure?>(new ChatFailure(ChatFailureKind.Overloaded, $"At most {MostWaiting} adapters may be loading; {_loads.Count} are.", Field, Retry));
+                }
+
+                load = Task.Run(() => LoadAndForgetAsync(tenant, adapter));
+                _loads.Add(key, load);
+            }
+
+            return new ValueTask<ChatFailure?>(load.WaitAsync(cancellationToken));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task<ChatFailure?>[] loads;
+        lock (_gate)
+        {
+            loads = [.. _loads.Values];
+        }
+
+        await Task.WhenAll(loads);
+        _places.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task<ChatFailure?> LoadAndForgetAsync(TenantId tenant, string adapter)
+    {
+        ChatFailure? failure = null;
+        try
+        {
+            using var late = new CancellationTokenSource(Patience, time);
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, _stop.Token);
+            await _places.WaitAsync(end.Token);
+            try
+            {
+                failure = await LoadAsync(tenant, adapter, end.Token);
+            }
+            finally
+            {
+                _places.Release();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            failure = new ChatFailure(ChatFailureKind.ModelUnavailable, _stop.IsCancellationRequested ? "The engine is stopping." : $"The adapter could not be loaded within {Patience.TotalSeconds} s.", Field);
+        }
+        catch (Exception exception)
+        {
+            // The edge of a load: whatever the store or the device throws fails the requests that wait for it, and another worker may have better luck.
+            LogFailed(logger, exception, adapter);
+            failure = new ChatFailure(ChatFailureKind.ModelUnavailable, $"The adapter could not be loaded ({exception.GetType().Name}).", Field);
+        }
+
+        lock (_gate)
+        {
+            _loads.Remove((tenant, adapter));
+            if (failure is null)
+            {
+                if (_known.Count >= MostKnown)
+                {
+                    _known.Clear(); // those in use are looked for once more
+                }
+
+                _known.Add((tenant, adapter));
+            }
+        }
+
+        return failure;
+    }
+
+    private async Task<ChatFailure?> LoadAsync(TenantId tenant, string adapter, CancellationToken cancellationToken)
+    {
+        await using var stored = await OpenAsync(tenant, adapter, cancellationToken);
+        if (stored is null)
+        {
+            return new ChatFailure(ChatFailureKind.ModelNotFound, $"The adapter {adapter} is not stored.", Field);
+        }
+
+        var digest = ContentDigest.Parse(adapter);
+        if (engine.HasAdapter(digest))
+        {
+            return null;
+        }
+
+        var file = Path.Combine(Path.GetTempPath(), $"llava-adapter-{Guid.NewGuid():n}");
+        try
+        {
+            if (await CopyAsync(stored, file, digest, cancellationToken) is { } failure)
+            {
+                return failure;
+            }
+
+            // On a thread of its own: it reads and converts as many bytes as the adapter has.
+            var weights = await Task.Factory.StartNew(() => LoraAdapterReader.Read(file, config), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            return await engine.LoadAdapterAsync(digest, weights, cancellationToken) is { } refusal ? Of(refusal) : null;
+        }
+        catch (CheckpointException refusal)
+        {
+            return new ChatFailure(ChatFailureKind.InvalidRequest, $"The adapter {adapter} cannot be used with this model: {refusal.Message.Replace(refusal.File, "it", StringComparison.Ordinal)}", Field);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    // The one place that knows how the store names an adapter.
+    private Task<Stream?> OpenAsync(TenantId tenant, string adapter, CancellationToken cancellationToken) =>
+        ImageId.TryParse(adapter, out var id) ? objects.OpenAsync(tenant, id.Value, cancellationToken) : Task.FromResult<Stream?>(null);
+
+    private async Task<ChatFailure?> CopyAsync(Stream stored, string file, ContentDigest digest, CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+        try
+        {
+            await using var copy = new FileStream(file, FileMode.CreateNew, FileAccess.Write);
+            var length = 0L;
+            for (int read; (read = await stored.ReadAsync(buffer.AsMemory(0, CopyBytes), cancellationToken)) > 0;)
+            {
+                length += read;
+                if (length > options.AdapterObjectBytes)
+                {
+                    return new ChatFailure(ChatFailureKind.InvalidRequest, $"An adapter must be stored in <= {options.AdapterObjectBytes} bytes; {digest} is larger.", Field);
+                }
+
+                hash.AppendData(buffer, 0, read);
+                await copy.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        return new ContentDigest(hash.GetHashAndReset()) == digest ? null : new ChatFailure(ChatFailureKind.ModelUnavailable, $"The adapter {digest} is damaged where it is stored.", Field);
+    }
+
+    private static ChatFailure Of(Submission.Rejected refusal) =>
+        refusal.Reason == RejectionReason.TooLarge ? new ChatFailure(ChatFailureKind.InvalidRequest, refusal.Message, Field) : Failures.Of(refusal) with { Field = Field };
+
+    [LoggerMessage(LogLevel.Error, "Adapter {Adapter} could not be loaded.")]
+    private static partial void LogFailed(ILogger logger, Exception exception, string adapter);
+}
