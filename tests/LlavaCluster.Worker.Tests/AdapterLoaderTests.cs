@@ -170,7 +170,7 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
 
     private async Task<string> StoreAsync(TenantId tenant, byte[] content)
     {
-        var id = ImageId.Of(content);
+        var id = ObjectId.Of(content);
         Assert.Null(await _objects.PutAsync(tenant, id, content, Token));
         return id.Value;
     }
@@ -215,15 +215,15 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
         /// <summary>Gives other bytes than were stored.</summary>
         public bool Damages { get; set; }
 
-        public Task<StorageFault?> PutAsync(TenantId tenant, ImageId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => objects.PutAsync(tenant, id, content, cancellationToken);
+        public Task<StorageFault?> PutAsync(TenantId tenant, ObjectId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => objects.PutAsync(tenant, id, content, cancellationToken);
 
-        public Task<Stream?> OpenAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken)
+        public Task<Stream?> OpenAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _opened);
             return Fault is not null ? throw Fault : Damages ? Task.FromResult<Stream?>(new MemoryStream([9])) : objects.OpenAsync(tenant, id, cancellationToken);
         }
 
-        public Task<bool> DeleteAsync(TenantId tenant, ImageId id, CancellationToken cancellationToken) => objects.DeleteAsync(tenant, id, cancellationToken);
+        public Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => objects.DeleteAsync(tenant, id, cancellationToken);
 
         public Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken) => objects.TotalsAsync(tenant, cancellationToken);
 

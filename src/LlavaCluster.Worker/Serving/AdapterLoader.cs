@@ -31,7 +31,7 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
     private readonly CancellationTokenSource _stop = new();
 
     /// <summary>Whether a text can name an adapter.</summary>
-    public static bool IsName(string adapter) => ImageId.TryParse(adapter, out _);
+    public static bool IsName(string adapter) => ObjectId.TryParse(adapter, out _);
 
     /// <summary>Null once the engine has the adapter, or why it has not. Cancelling ends the wait only.</summary>
     /// <param name="adapter">The object's name.</param>
@@ -157,7 +157,7 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
 
     // The one place that knows how the store names an adapter.
     private Task<Stream?> OpenAsync(TenantId tenant, string adapter, CancellationToken cancellationToken) =>
-        ImageId.TryParse(adapter, out var id) ? objects.OpenAsync(tenant, id.Value, cancellationToken) : Task.FromResult<Stream?>(null);
+        ObjectId.TryParse(adapter, out var id) ? objects.OpenAsync(tenant, id.Value, cancellationToken) : Task.FromResult<Stream?>(null);
 
     private async Task<ChatFailure?> CopyAsync(Stream stored, string file, ContentDigest digest, CancellationToken cancellationToken)
     {
