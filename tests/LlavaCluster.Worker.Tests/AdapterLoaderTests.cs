@@ -217,6 +217,8 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
 
         public Task<StorageFault?> PutAsync(TenantId tenant, ObjectId id, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => objects.PutAsync(tenant, id, content, cancellationToken);
 
+        public Task<StoredObject> PutAsync(TenantId tenant, Stream content, long mostBytes, CancellationToken cancellationToken) => objects.PutAsync(tenant, content, mostBytes, cancellationToken);
+
         public Task<Stream?> OpenAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _opened);
