@@ -12,6 +12,12 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
+if (args[0] == "ring")
+{
+    await RingNode.RunAsync(args[1..]);
+    return;
+}
+
 // A member of a cluster with a scripted engine, for tests that kill processes: ROLE DATA NAME TOKEN-MILLISECONDS.
 var role = Enum.Parse<ClusterRole>(args[0]);
 var pause = TimeSpan.FromMilliseconds(int.Parse(args[3]));

@@ -37,7 +37,7 @@ public sealed class RingGroup : ITrainingGroup
     /// <summary>Forms a group; returns when all members are in it.</summary>
     /// <param name="listener">This member's, at its place of <see cref="RingMembership.Members"/>; it may serve other groups besides.</param>
     /// <param name="deadline">For all members to come, however late each was told.</param>
-    /// <exception cref="RingBrokenException">Some member did not come in time, or another group came in between.</exception>
+    /// <exception cref="RingBrokenException">Some member did not come in time, or was lost while the ring formed; try again with the next generation.</exception>
     public static async Task<RingGroup> JoinAsync(RingListener listener, RingMembership membership, TimeSpan deadline, CancellationToken cancellationToken)
     {
         membership.Validate();

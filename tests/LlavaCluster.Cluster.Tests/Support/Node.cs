@@ -30,6 +30,9 @@ internal sealed class Node : IAsyncDisposable
     public static Task<Node> StartAsync(string role, string data, string name, CancellationToken cancellationToken) =>
         LaunchAsync("dotnet", [Beside("LlavaCluster.TestNode.dll"), role, data, name, $"{TokenMilliseconds}"], cancellationToken);
 
+    /// <summary>A trainer's end of a ring (RingNode says what it takes and does).</summary>
+    public static Node LaunchRing(params int[] arguments) => Launch("dotnet", [Beside("LlavaCluster.TestNode.dll"), "ring", .. arguments.Select(argument => $"{argument}")]);
+
     /// <summary>The product itself, <c>llava serve</c>, on ports of its own choice.</summary>
     public static Task<Node> ServeAsync(string data, string name, IEnumerable<string> arguments, CancellationToken cancellationToken) =>
         LaunchAsync("dotnet", Serve(data, name, arguments), cancellationToken);

@@ -38,25 +38,34 @@ internal sealed class Meddler : IAsyncDisposable
         _stop.Dispose();
     }
 
+    /// <summary>One connection after the other: a member that came too early comes again.</summary>
     private async Task RunAsync(IPEndPoint target)
     {
-        try
+        while (!_stop.IsCancellationRequested)
         {
-            using var inner = await _listener.AcceptTcpClientAsync(_stop.Token);
-            using var outer = new TcpClient();
-            await outer.ConnectAsync(target, _stop.Token);
-            inner.NoDelay = outer.NoDelay = true;
-            var forward = PassAsync(inner.GetStream(), outer.GetStream(), meddles: true);
-            var back = PassAsync(outer.GetStream(), inner.GetStream(), meddles: false);
-            await Task.WhenAny(forward, back);
-            inner.Close();
-            outer.Close();
-            await Task.WhenAll(forward, back);
+            try
+            {
+                using var inner = await _listener.AcceptTcpClientAsync(_stop.Token);
+                await JoinAsync(inner, target);
+            }
+            catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+            {
+                // The end of either side, or of the test.
+            }
         }
-        catch (Exception fault) when (fault is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
-        {
-            // The end of either side, or of the test.
-        }
+    }
+
+    private async Task JoinAsync(TcpClient inner, IPEndPoint target)
+    {
+        using var outer = new TcpClient();
+        await outer.ConnectAsync(target, _stop.Token);
+        inner.NoDelay = outer.NoDelay = true;
+        var forward = PassAsync(inner.GetStream(), outer.GetStream(), meddles: true);
+        var back = PassAsync(outer.GetStream(), inner.GetStream(), meddles: false);
+        await Task.WhenAny(forward, back);
+        inner.Close();
+        outer.Close();
+        await Task.WhenAll(forward, back);
     }
 
     private async Task PassAsync(Stream from, Stream to, bool meddles)
