@@ -75,6 +75,25 @@ public sealed class TrainingStoreTests : IDisposable
         Assert.Equal(jobs.Reverse().Take(2).Select(job => job.Info.Key), (await store.ListAsync(Ours, null, 2, Token)).Select(info => info.Key));
         Assert.Equal([jobs[0].Info.Key], (await store.ListAsync(Ours, jobs[1].Info.Key.Id, 2, Token)).Select(info => info.Key));
         Assert.Empty(await store.ListAsync(TenantId.Default, null, 10, Token));
+        Assert.Equal((3, 0), (await store.CountUnfinishedAsync(Ours, Token), await store.CountUnfinishedAsync(TenantId.Default, Token)));
+    }
+
+    [Fact]
+    public async Task List_IsInTheOrderOfCreation_WhateverTheIds()
+    {
+        await using var file = new SqliteStore(_folder.File("jobs.db"));
+        var store = new SqliteTrainingStore(file);
+        var jobs = new[] { '7', '1', 'f', '3' }.Select(digit => TrainingJobKey.Parse($"acme/ftjob-{new string(digit, 32)}")).ToArray();
+        foreach (var job in jobs)
+        {
+            var record = Record(TrainingJobStatus.Queued);
+            Assert.Null(await store.WriteAsync(0, record with { Info = record.Info with { Key = job } }, [], Token));
+        }
+
+        var first = (await store.ListAsync(Ours, null, 2, Token)).Select(info => info.Key).ToArray();
+        var second = (await store.ListAsync(Ours, first[1].Id, 2, Token)).Select(info => info.Key);
+        Assert.Equal(jobs.Reverse(), first.Concat(second));
+        Assert.Empty(await store.ListAsync(Ours, $"ftjob-{new string('9', 32)}", 2, Token));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ internal sealed class RealFront : IAsyncDisposable
         var options = new GatewayOptions();
         configure?.Invoke(options);
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(LogLevel.Error);
         builder.UseLlavaCluster(new ClusterOptions { Role = ClusterRole.Front, DataDirectory = folder, SiloName = "front", DrainTimeout = TimeSpan.FromSeconds(1) });
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(new IPEndPoint(IPAddress.Loopback, 0)));
         builder.Services.AddLlavaGrains();
