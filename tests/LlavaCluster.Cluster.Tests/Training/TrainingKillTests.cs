@@ -95,8 +95,8 @@ public sealed class TrainingKillTests : IDisposable
         }
 
         var (data, images) = (await UploadAsync(front, "data.json", JsonSerializer.SerializeToUtf8Bytes(records)), await UploadAsync(front, "pictures.zip", zip.ToArray()));
-        return $$$$"""
-            {"model":"{{{{Model}}}}","training_file":"{{{{data}}}}","images_file":"{{{{images}}}}","suffix":"kills","max_trainers":2,"checkpoint_every":15,
+        return $$$$$"""
+            {"model":"{{{{{Model}}}}}","training_file":"{{{{{data}}}}}","images_file":"{{{{{images}}}}}","suffix":"kills","max_trainers":2,"checkpoint_every":15,
              "method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":4,"batch_size":6,"micro_batch":1,"learning_rate":0.003,"rank":4,"dropout":0.1}}}}
             """;
     }
