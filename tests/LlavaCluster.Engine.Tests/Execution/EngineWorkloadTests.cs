@@ -22,6 +22,7 @@ public sealed class EngineWorkloadTests
         from endless in Gen.Bool
         from seed in Gen.Long
         from priority in Gen.Int[0, 2]
+        from adapter in Gen.Frequency((2, Gen.Const(0ul)), (1, Gen.Const(1ul)), (1, Gen.Const(2ul)))
         select Requests.Of(
                 $"tenant{tenant}",
                 maxTokens,
@@ -31,7 +32,7 @@ public sealed class EngineWorkloadTests
                     Requests.Text(own),
                 ])
             .With(s => s with { Temperature = temperature, Seed = seed, Choices = choices, FrequencyPenalty = penalty, IgnoreEos = endless, Stop = Requests.Stops("bad", "cab") })
-            with { Priority = (RequestPriority)priority };
+            with { Priority = (RequestPriority)priority, Adapter = adapter == 0 ? null : EngineBench.DigestOf(adapter) };
 
     private static readonly Gen<EngineOptions> Options =
         from blockSize in Gen.OneOf(Gen.Const(1), Gen.Const(3), Gen.Const(4))
@@ -66,6 +67,7 @@ public sealed class EngineWorkloadTests
             {
                 var alone = requests.Select(r => EngineBench.Alone(r, repeats: repeats)).ToList();
                 using var bench = new EngineBench(options);
+                bench.LoadTwo();
                 bench.Runner.Repeats = repeats;
                 bench.Runner.Picks = picks;
                 bench.Runner.OnWork = work => bench.Time.Advance(TimeSpan.FromMicroseconds(10 + work));
@@ -103,6 +105,7 @@ public sealed class EngineWorkloadTests
             (requests, options, stops) =>
             {
                 using var bench = new EngineBench(options);
+                bench.LoadTwo();
                 bench.Runner.Repeats = true;
                 bench.Runner.OnWork = work => bench.Time.Advance(TimeSpan.FromMicroseconds(10 + work));
                 var live = requests.Select(bench.Submit).ToList();

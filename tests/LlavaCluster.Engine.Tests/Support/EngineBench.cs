@@ -48,6 +48,13 @@ internal sealed class EngineBench : IDisposable
     /// <summary>Loads an adapter whose digest is that of its number.</summary>
     public Submission.Rejected? Load(HashAdapter adapter) => Core.AddAdapter(DigestOf(adapter.Number), adapter);
 
+    /// <summary>Loads adapters 1 and 2, of which the second changes features.</summary>
+    public void LoadTwo()
+    {
+        Assert.Null(Load(new HashAdapter(1, 1)));
+        Assert.Null(Load(new HashAdapter(2, 1, changesFeatures: true)));
+    }
+
     public static ContentDigest DigestOf(ulong adapter) => ContentDigest.Of(BitConverter.GetBytes(adapter));
 
     /// <summary>One step; where the engine only waits for pixels, waits for them first.</summary>
@@ -109,6 +116,7 @@ internal sealed class EngineBench : IDisposable
     {
         using var bench = new EngineBench(options);
         bench.Runner.Repeats = repeats;
+        bench.LoadTwo();
         var live = bench.Submit(request);
         bench.RunToEnd();
         return Read(live);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels;
 using LlavaCluster.Model.Kernels.Decoding;
@@ -27,11 +28,13 @@ public sealed class DeviceNeutralityTests : IDisposable
     }
 
     [Theory]
-    [InlineData(true, true)]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    [InlineData(false, false)] // a prompt's chunk: one number says that it is done
-    public void Decode_OfAMixedStep_CopiesOnceUpAndOnceDown(bool samples, bool picks)
+    [InlineData(true, true, false)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    [InlineData(false, false, false)] // a prompt's chunk: one number says that it is done
+    [InlineData(true, true, true)]
+    [InlineData(false, false, true)]
+    public void Decode_OfAMixedStep_CopiesOnceUpAndOnceDown(bool samples, bool picks, bool adapts)
     {
         using var scope = NewDisposeScope();
         using var decoder = new TorchDecoder(_network, _cache, new TokenBans([63, 60], [2]));
@@ -44,6 +47,9 @@ public sealed class DeviceNeutralityTests : IDisposable
         Add([8], 2, 9);
         _step.Sampled.AddRange(samples ? [24, 27, 28, 29, 30] : []);
         _step.Picked.AddRange(picks ? [new(25, false), new(26, true), new(31, true)] : []);
+        using var weights = RandomAdapter.Of(_network.Config, 4, 1, name => name == "lm_head" || name.StartsWith("language_model.layers.", StringComparison.Ordinal));
+        using var adapter = decoder.Adapt(weights);
+        _step.Adapters.AddRange(adapts ? [new(adapter, 25, 1), new(adapter, 27, 4)] : []);
         MetaDevice.Begin();
 
         decoder.Decode(_step, new float[5 * Text.VocabSize], new int[3]);
