@@ -101,7 +101,7 @@ internal sealed class TuneRun(Terminal terminal, TuneRequest request)
         return 0;
     }
 
-    private static LocalTuningResult WithBar(LocalTuning local, long steps, CancellationToken cancellationToken) => AnsiConsole.Progress()
+    private LocalTuningResult WithBar(LocalTuning local, long steps, CancellationToken cancellationToken) => terminal.Out.Progress()
         .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
         .Start(bars =>
         {

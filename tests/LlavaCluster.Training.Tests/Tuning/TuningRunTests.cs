@@ -191,6 +191,25 @@ public sealed class TuningRunTests : IDisposable
         Assert.True(first.AsSpan().SequenceEqual(run.Gradients));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Apply_StepAfterStep_LeavesNoTensorBehind(bool checkpointing)
+    {
+        var recipe = Recipe with { GradientCheckpointing = checkpointing };
+        using var data = _data.Open(recipe, TuningData.Records(14));
+        using var run = new TuningRun(TuningData.Model, recipe, data);
+        Take(run);
+        TorchSharp.DisposeScopeManager.Statistics.Reset();
+
+        for (var i = 0; i < 3; i++)
+        {
+            Take(run);
+        }
+
+        Assert.Equal(0, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
     [Fact]
     public void Restore_OfAnotherRunsState_NamesWhatDiffers()
     {
