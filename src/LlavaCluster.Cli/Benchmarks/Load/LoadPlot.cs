@@ -1,3 +1,4 @@
+using LlavaCluster.Cli.Plots;
 using ScottPlot;
 
 namespace LlavaCluster.Cli.Benchmarks.Load;
@@ -5,22 +6,11 @@ namespace LlavaCluster.Cli.Benchmarks.Load;
 /// <summary>Throughput and latency of a run's levels against how much was asked at once.</summary>
 internal static class LoadPlot
 {
-    private const int Width = 900, Height = 540;
-    private const string Font = "Source Sans 3"; // comes with the program: a server often has no font at all
-
-    static LoadPlot()
-    {
-        var file = Path.Combine(AppContext.BaseDirectory, "Fonts", "SourceSans3-Regular.ttf");
-        Fonts.AddFontFile(Font, file);
-        Fonts.AddFontFile(Font, file, bold: true); // titles and the axes' names are bold, and without a face for it they are not drawn
-        Fonts.Default = Font;
-    }
-
     /// <param name="file">Ends in .svg or .png.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
     public static void Save(LoadReport report, string file)
     {
-        using var plot = new Plot();
+        using var plot = PlotFile.Begin();
         var levels = report.Levels.OrderBy(level => level.Size).ToList();
         Add(level => level.TokensPerSecond, "tokens/s", plot.Axes.Left);
         Add(level => level.FirstToken?.Median, "time to first token, p50", plot.Axes.Right);
@@ -33,14 +23,7 @@ internal static class LoadPlot
         plot.Axes.SetLimitsY(0, levels.Max(level => level.TokensPerSecond) * 1.1 + 1, plot.Axes.Left);
         plot.Axes.SetLimitsY(0, levels.Max(level => level.FirstToken?.P99 ?? 0) * 1.1 + 0.01, plot.Axes.Right);
         plot.ShowLegend(Alignment.UpperLeft);
-        if (Path.GetExtension(file).Equals(".svg", StringComparison.OrdinalIgnoreCase))
-        {
-            plot.SaveSvg(file, Width, Height);
-        }
-        else
-        {
-            plot.SavePng(file, Width, Height);
-        }
+        PlotFile.Save(plot, file);
 
         void Add(Func<LoadFigures, double?> figure, string name, IYAxis axis)
         {
