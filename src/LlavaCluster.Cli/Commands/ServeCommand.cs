@@ -31,7 +31,7 @@ internal static class ServeCommand
     private static readonly Option<string[]> ImageHosts = new("--image-host") { Description = "With --image-urls: the only hosts to fetch from; may be given more than once. Default: every public one." };
     private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
     private static readonly Option<int> Guesses = new("--guess") { DefaultValueFactory = _ => 8, Description = "Tokens an answer may guess ahead from its own text, to be confirmed in the same step; answers do not change, and how many it does guess follows from what steps take. 0: none." };
-    private static readonly Option<int?> TenantMegabytes = new("--max-tenant-mb") { Description = "Most MiB of pictures a tenant may store; what goes beyond is refused. Default: no limit." };
+    private static readonly Option<int?> TenantMegabytes = new("--max-tenant-mb") { Description = "Most MiB of pictures, files, adapters and checkpoints a tenant may store; what goes beyond is refused. Default: no limit." };
     private static readonly Option<bool> NoTraining = new("--no-training") { Description = "Train no adapters on this worker." };
     private static readonly Option<int> TrainThreads = new("--train-threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that training computes with." };
     private static readonly Option<int> TrainShare = new("--train-share") { DefaultValueFactory = _ => 10, Description = "Percent of the device's time that training gets while requests keep it busy." };

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Numerics;
 using Llava.V1;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Client;
@@ -45,7 +46,7 @@ internal sealed class TenantsCommand(Terminal terminal)
     {
         var tenant = Tenant();
         var label = new Option<string>("--label") { DefaultValueFactory = _ => "", Description = "For people." };
-        var scopes = new Option<string[]>("--scope") { Description = "chat, admin; may be given more than once. Default: chat." };
+        var scopes = new Option<string[]>("--scope") { Description = "chat, train, admin; may be given more than once. Default: chat." };
         var command = new Command("create", "Make a key; its secret is shown now and never again.") { tenant, label, scopes };
         new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
         {
@@ -102,8 +103,11 @@ internal sealed class TenantsCommand(Terminal terminal)
         var requests = new Option<int?>("--requests-per-minute") { Description = "-1: no limit." };
         var tokens = new Option<int?>("--tokens-per-minute") { Description = "-1: no limit." };
         var turns = new Option<int?>("--concurrent-turns") { Description = "-1: no limit." };
+        var jobs = new Option<int?>("--training-jobs") { Description = "Fine-tuning jobs at a time; -1: no limit." };
+        var seconds = new Option<double?>("--training-seconds-per-day") { Description = "Of devices, from midnight (UTC) on; -1: no limit." };
+        var megabytes = new Option<long?>("--storage-mb") { Description = "MiB of pictures, files, adapters and checkpoints; -1: no limit." };
         var weight = new Option<double?>("--weight") { Description = "Share in the scheduling, greater than 0, up to 1000." };
-        var command = new Command("quota", "Set a tenant's limits; what is not named stays.") { tenant, requests, tokens, turns, weight };
+        var command = new Command("quota", "Set a tenant's limits; what is not named stays.") { tenant, requests, tokens, turns, jobs, seconds, megabytes, weight };
         new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
         {
             var name = parsed.GetRequiredValue(tenant);
@@ -111,6 +115,9 @@ internal sealed class TenantsCommand(Terminal terminal)
             Change(parsed.GetValue(requests), value => quota.RequestsPerMinute = value, quota.ClearRequestsPerMinute);
             Change(parsed.GetValue(tokens), value => quota.TokensPerMinute = value, quota.ClearTokensPerMinute);
             Change(parsed.GetValue(turns), value => quota.ConcurrentTurns = value, quota.ClearConcurrentTurns);
+            Change(parsed.GetValue(jobs), value => quota.TrainingJobs = value, quota.ClearTrainingJobs);
+            Change(parsed.GetValue(seconds), value => quota.TrainingSecondsPerDay = value, quota.ClearTrainingSecondsPerDay);
+            Change(parsed.GetValue(megabytes), value => quota.StorageBytes = value << 20, quota.ClearStorageBytes);
             quota.Weight = parsed.GetValue(weight) ?? quota.Weight;
             await server.Tenants.SetQuotaAsync(new SetQuotaRequest { Tenant = name, Quota = quota }, cancellationToken: cancellationToken);
             Show(await server.Tenants.GetUsageAsync(new GetUsageRequest { Tenant = name }, cancellationToken: cancellationToken));
@@ -118,9 +125,10 @@ internal sealed class TenantsCommand(Terminal terminal)
         return command;
     }
 
-    private static void Change(int? value, Action<int> set, Action clear)
+    private static void Change<T>(T? value, Action<T> set, Action clear)
+        where T : struct, INumber<T>
     {
-        if (value == -1)
+        if (value == -T.One)
         {
             clear();
         }
@@ -139,6 +147,10 @@ internal sealed class TenantsCommand(Terminal terminal)
         Plain($"tokens a minute: {(quota.HasTokensPerMinute ? quota.TokensPerMinute : "no limit")}");
         Plain($"concurrent turns: {(quota.HasConcurrentTurns ? quota.ConcurrentTurns : "no limit")}");
         Plain(string.Create(CultureInfo.InvariantCulture, $"weight: {quota.Weight}"));
+        Plain(string.Create(CultureInfo.InvariantCulture, $"training: {usage.RunningJobs} jobs running now, {usage.TrainingSeconds:0} s of devices, {usage.TrainingSecondsToday:0} s today"));
+        Plain($"training jobs at a time: {(quota.HasTrainingJobs ? quota.TrainingJobs : "no limit")}");
+        Plain(string.Create(CultureInfo.InvariantCulture, $"training seconds a day: {(quota.HasTrainingSecondsPerDay ? quota.TrainingSecondsPerDay : "no limit")}"));
+        Plain($"stored bytes: {usage.StoredBytes} of {(quota.HasStorageBytes ? quota.StorageBytes : "no limit")}");
     }
 
     // A wrapped or styled key could not be copied.

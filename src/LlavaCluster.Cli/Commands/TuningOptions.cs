@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LlavaCluster.Cli.Plots;
 using System.Text.Json;
 using LlavaCluster.Training.Data.Conversations;
 using LlavaCluster.Training.Tuning;
@@ -29,17 +30,10 @@ internal sealed class TuningOptions
     private readonly Option<bool> _skip = new("--skip-bad") { Description = "Leave bad records out in place of refusing the data." };
     private readonly Option<bool> _headers = new("--headers-only") { Description = "Check pictures by their headers and decode none before it is needed." };
     private readonly Option<bool> _duplicates = new("--allow-duplicate-ids") { Description = "Take records that share an id, as in LLaVA's own mixtures." };
-    private readonly Option<string?> _plot = new("--plot") { Description = "A picture of the losses: .svg or .png." };
+    private readonly Option<string?> _plot = PlotFile.Option("--plot", "A picture of the losses: .svg or .png.");
 
     public void AddTo(Command command)
     {
-        _plot.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<string?>() is { } plot && Path.GetExtension(plot).ToLowerInvariant() is not (".svg" or ".png"))
-            {
-                result.AddError($"--plot must end in .svg or .png; was \"{plot}\".");
-            }
-        });
         foreach (var option in (Option[])[_model, _data, _images, _method, _recipe, _show, _epochs, _batch, _micro, _rate, _projectorRate, _rank, _alpha, _dropout, _target, _tokens, _template, _heldOut, _skip, _headers, _duplicates, _plot])
         {
             command.Options.Add(option);

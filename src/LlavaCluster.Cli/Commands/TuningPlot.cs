@@ -1,4 +1,4 @@
-using LlavaCluster.Cli.Benchmarks;
+using LlavaCluster.Cli.Plots;
 using LlavaCluster.Training.Tuning;
 using ScottPlot;
 
@@ -11,8 +11,7 @@ internal static class TuningPlot
     /// <exception cref="IOException">It cannot be written.</exception>
     public static void Save(LocalTuningResult result, string model, string file)
     {
-        PlotFile.UseOwnFont();
-        using var plot = new Plot();
+        using var plot = PlotFile.Begin();
         Add([.. result.Steps.Select(step => (step.Step, step.Loss))], "loss", plot.Axes.Left);
         Add([.. result.Before is { } before ? [(0L, before.Loss)] : Array.Empty<(long, double)>(), .. result.Steps.Where(step => step.HeldOut is not null).Select(step => (step.Step, step.HeldOut!.Value))], "held out", plot.Axes.Left);
         Add([.. result.Steps.Select(step => (step.Step, step.LearningRate))], "learning rate", plot.Axes.Right);

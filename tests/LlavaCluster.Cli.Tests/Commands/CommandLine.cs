@@ -22,7 +22,7 @@ internal static class CommandLine
     public static ParseResult Parse(params string[] arguments) => Root(new Terminal(Console(TextWriter.Null), Console(TextWriter.Null), TextReader.Null, Interactive: false)).Parse(arguments);
 
     private static RootCommand Root(Terminal terminal) =>
-        new() { ChatCommand.Create(terminal), TenantsCommand.Create(terminal), ServeCommand.Create(terminal), ModelsCommand.Create(terminal), TrainCommand.Create(terminal), BenchCommand.Create(terminal) };
+        new() { ChatCommand.Create(terminal), TenantsCommand.Create(terminal), JobsCommand.Create(terminal), FilesCommand.Create(terminal), AdaptersCommand.Create(terminal), ServeCommand.Create(terminal), ModelsCommand.Create(terminal), TrainCommand.Create(terminal), BenchCommand.Create(terminal) };
 
     private static IAnsiConsole Console(TextWriter writer)
     {

@@ -28,4 +28,20 @@ public sealed class OpenAiNodeTests
         var asked = server.Script.Begun.First();
         Assert.Equal((ImageId.Of(png), ConstraintKind.JsonSchema), (asked.Messages[0].Parts[1].Image!.Value, asked.Options.Constraint!.Kind));
     }
+
+    [Fact]
+    public async Task OpenAiPackage_FineTunes()
+    {
+        await using var front = await RealFront.StartAsync();
+        var step = JsonDocument.Parse(await NodeTools.RunAsync("tuning.mjs", [front.Address.AbsoluteUri.TrimEnd('/')], Cancel)).RootElement;
+        Assert.Equal("""["chats.jsonl","fine-tune",30]""", step.GetProperty("file").GetRawText());
+        Assert.Equal("{\"id\":\"1\",\"conversations\":[]}\n", step.GetProperty("content").GetString());
+        Assert.Equal("[true]", step.GetProperty("files").GetRawText());
+        Assert.Equal("""["fine_tuning.job","queued","llava-test",7,"a",2]""", step.GetProperty("job").GetRawText());
+        Assert.Equal("[true]", step.GetProperty("jobs").GetRawText());
+        Assert.Equal(("paused", "queued", "cancelled"), (step.GetProperty("paused").GetString(), step.GetProperty("resumed").GetString(), step.GetProperty("cancelled").GetString()));
+        Assert.Equal(4, step.GetProperty("events").GetArrayLength());
+        Assert.Equal((0, true), (step.GetProperty("checkpoints").GetInt32(), step.GetProperty("deleted").GetBoolean()));
+        Assert.Equal("""["NotFoundError",404,"training_file"]""", step.GetProperty("error").GetRawText());
+    }
 }

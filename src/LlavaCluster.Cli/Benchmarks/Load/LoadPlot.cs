@@ -1,3 +1,4 @@
+using LlavaCluster.Cli.Plots;
 using ScottPlot;
 
 namespace LlavaCluster.Cli.Benchmarks.Load;
@@ -9,8 +10,7 @@ internal static class LoadPlot
     /// <exception cref="IOException">It cannot be written.</exception>
     public static void Save(LoadReport report, string file)
     {
-        PlotFile.UseOwnFont();
-        using var plot = new Plot();
+        using var plot = PlotFile.Begin();
         var levels = report.Levels.OrderBy(level => level.Size).ToList();
         Add(level => level.TokensPerSecond, "tokens/s", plot.Axes.Left);
         Add(level => level.FirstToken?.Median, "time to first token, p50", plot.Axes.Right);
