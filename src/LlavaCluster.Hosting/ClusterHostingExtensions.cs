@@ -15,6 +15,7 @@ using LlavaCluster.Storage.Training;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -56,7 +57,7 @@ public static class ClusterHostingExtensions
         services.AddSingleton<IObjectStore>(provider => new DirectoryObjectStore(provider.GetRequiredService<DataDirectory>().ObjectsFolder, options.MaxTenantObjectBytes));
         if (options.Role.HasFlag(ClusterRole.Front))
         {
-            services.AddSingleton(provider => new SqliteStore(provider.GetRequiredService<DataDirectory>().ConversationsFile));
+            services.AddSingleton(provider => OpenStore(provider.GetRequiredService<DataDirectory>()));
             services.AddSingleton<IConversationLog, SqliteConversationLog>();
             services.AddSingleton<ITenantStore, SqliteTenantStore>();
             services.AddSingleton<IAdapterStore, SqliteAdapterStore>();
@@ -96,6 +97,18 @@ public static class ClusterHostingExtensions
         endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
         endpoints.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(ReadyTag) }).AllowAnonymous();
         return endpoints.MapPrometheusScrapingEndpoint();
+    }
+
+    private static SqliteStore OpenStore(DataDirectory data)
+    {
+        try
+        {
+            return new SqliteStore(data.ConversationsFile);
+        }
+        catch (SqliteException fault)
+        {
+            throw new ClusterStartException($"The data directory \"{data.Path}\" cannot be used: {fault.Message}", fault);
+        }
     }
 
     private static void ConfigureSilo(ISiloBuilder silo, ClusterOptions options, string name, int port, bool traced)

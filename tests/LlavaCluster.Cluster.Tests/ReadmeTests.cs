@@ -37,7 +37,7 @@ public sealed partial class ReadmeTests(ShippedModel served) : IClassFixture<Shi
     public async Task CurlCommand_PrintsAnAnswer()
     {
         Assert.SkipWhen(InstalledPrograms.Find("curl") is null, "curl is not installed.");
-        var (code, printed, errors) = await ShellAsync(Blocks("sh").Single(block => block.Contains("curl", StringComparison.Ordinal)));
+        var (code, printed, errors) = await ShellAsync(Blocks("sh").Single(block => block.Contains("/v1/chat/completions", StringComparison.Ordinal)));
         Assert.True(code == 0, errors);
         Assert.Contains("\"object\":\"chat.completion\"", printed, StringComparison.Ordinal);
     }

@@ -217,7 +217,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
 
         return await surroundings.Adapters(_key.Tenant).ResolveAsync(model.Base, name, request.AffinityKey, cancellationToken) is { } version
             ? (version, null)
-            : (null, new ChatFailure(ChatFailureKind.ModelNotFound, $"There is no adapter \"{name}\" of the model {model.Base}.", "model"));
+            : (null, new ChatFailure(ChatFailureKind.ModelNotFound, $"There is no model \"{request.Model}\": {model.Base} has no adapter \"{name}\".", "model"));
     }
 
     /// <summary>Drives a turn that a lost activation or a refusing store left in the middle; nothing happens if it is driven or settled.</summary>
