@@ -70,8 +70,8 @@ public sealed class OpenAiFineTuningTests : IAsyncLifetime
         OpenAIFile file = await _client.GetOpenAIFileClient().UploadFileAsync(BinaryData.FromBytes(Api.Conversations), "chats.json", FileUploadPurpose.FineTune);
         var tuning = _client.GetFineTuningClient();
         var job = await tuning.FineTuneAsync("llava-test", file.Id, waitUntilCompleted: false, new FineTuningOptions { Suffix = "formal" }, Cancel);
-        _server.Grains.Jobs[$"default/{job.JobId}"].Say("Done.", then: info => info with { Status = TrainingJobStatus.Succeeded, FinishedAt = DateTimeOffset.UnixEpoch.AddSeconds(5), TrainedTokens = 12 });
+        _server.Grains.Jobs[$"default/{job.JobId}"].Say("Done.", then: info => info with { Status = TrainingJobStatus.Succeeded, FinishedAt = DateTimeOffset.UnixEpoch.AddSeconds(5) });
         job = await tuning.GetJobAsync(job.JobId, Cancel);
-        Assert.Equal(("llava-test:formal", FineTuningStatus.Succeeded, 12), (job.Value, job.Status, job.BillableTrainedTokenCount));
+        Assert.Equal(("llava-test:formal", FineTuningStatus.Succeeded), (job.Value, job.Status));
     }
 }
