@@ -5,6 +5,7 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Engine;
 using LlavaCluster.Hosting;
+using LlavaCluster.Model.Weights;
 using LlavaCluster.Storage.Objects;
 using LlavaCluster.TestSupport;
 using LlavaCluster.Worker.Serving;
@@ -45,6 +46,31 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
             Assert.Equal(Expected(checkpoint, prompt.Name), Tokens(updates));
             Assert.Equal(prompt.Value.GetProperty("input_ids").GetArrayLength(), updates[^1].Usage!.PromptTokens);
             Assert.True(updates[^1].Completed);
+        }
+    }
+
+    /// <summary>The last one's adapter changes the vision tower too.</summary>
+    [Theory]
+    [InlineData("a_llava15", "bare")]
+    [InlineData("b_llava_gqa_bf16", "bare")]
+    [InlineData("c_llava_next", "mistral_instruct")]
+    public async Task Generate_OfTheGoldenConversationsWithTheirAdapter_DrawsItsGoldenIdsBesideTheBases(string checkpoint, string template)
+    {
+        var host = await StartAsync(checkpoint, template);
+        var packed = Path.Combine(_folder, "adapter");
+        AdapterFile.Pack(Goldens.Path(checkpoint, "adapter"), packed);
+        var bytes = await File.ReadAllBytesAsync(packed, TestContext.Current.CancellationToken);
+        var adapter = ImageId.Of(bytes);
+        Assert.Null(await _objects.PutAsync(TenantId.Default, adapter, bytes, TestContext.Current.CancellationToken));
+        var expected = Json(checkpoint, "meta.json").GetProperty("lora").GetProperty("greedy_ids");
+        foreach (var prompt in Prompts(checkpoint))
+        {
+            var request = await RequestAsync(checkpoint, prompt);
+
+            var answers = await Task.WhenAll(CollectAsync(host, request), CollectAsync(host, request with { Adapter = adapter.Value }));
+
+            Assert.Equal(Expected(checkpoint, prompt.Name), Tokens(answers[0]));
+            Assert.Equal(expected.GetProperty(prompt.Name).EnumerateArray().Select(id => id.GetInt32()), Tokens(answers[1]));
         }
     }
 

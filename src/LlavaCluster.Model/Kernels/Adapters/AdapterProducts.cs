@@ -107,17 +107,17 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
             return;
         }
 
-        var isAdapted = false;
+        var pieces = 0;
         for (var i = 0; i < _parts.Count; i++)
         {
             var low = _parts[i].Adapter.Of(layer, product);
-            isAdapted |= low is not null;
+            pieces = Math.Max(pieces, low?.Pieces ?? 0);
             _parts[i] = _parts[i] with { Product = low };
         }
 
         _product = product;
         _rows = _kept[(int)product] is { } kept ? kept.Pointer : rows;
-        _team.Run(isAdapted ? _parts.Count : 0, _shrink);
+        _team.Run(pieces * _parts.Count, _shrink);
     }
 
     /// <summary>Adds the second products of one projection for some of its outputs. Any thread.</summary>
@@ -160,8 +160,15 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
 
     private void Shrink(int chunk, int thread)
     {
-        var part = _parts[chunk];
-        part.Product?.Shrink(_rows + ((nint)part.Row * _rowBytes[(int)_product]), part.Count, _low.Pointer + ((nint)part.Row * _stride), _stride);
+        // The pieces that all have come first, so that the threads end at about the same time.
+        var (piece, index) = Math.DivRem(chunk, _parts.Count);
+        var part = _parts[index];
+        if (part.Product is not { } product || piece >= product.Pieces)
+        {
+            return;
+        }
+
+        product.Shrink(piece, _rows + ((nint)part.Row * _rowBytes[(int)_product]), part.Count, _low.Pointer + ((nint)part.Row * _stride), _stride);
     }
 
     /// <param name="Product">What it adds to the projections under way; null for nothing.</param>

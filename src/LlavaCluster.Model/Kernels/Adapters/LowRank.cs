@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Weights;
@@ -25,6 +26,8 @@ internal sealed unsafe class LowRank<TElement, T> : IDisposable
     private const int BlockOutputs = 32;
     private const int Lanes = 16;
     private const int TileRows = 4;
+    private const int PieceOutputs = 32;
+    private const int Ahead = 1024; // bytes: what is read once comes from memory, in runs too short for the processor to see them in time
 
     private readonly NativeBuffer<T> _elements;
     private readonly NativeBuffer<float> _scales; // [width]
@@ -70,15 +73,20 @@ internal sealed unsafe class LowRank<TElement, T> : IDisposable
 
     public long Bytes => (_elements.Count * sizeof(T)) + (_scales.Count * sizeof(float));
 
-    /// <summary>The first product, scaled.</summary>
+    /// <summary>Parts that the first product is shared in.</summary>
+    public int Pieces => (Width + PieceOutputs - 1) / PieceOutputs;
+
+    /// <summary>A piece of the first product, scaled.</summary>
     /// <param name="x">[rows, inputs] in the elements' type.</param>
     /// <param name="low">[rows, width] with <paramref name="stride"/> floats from row to row.</param>
-    public void Shrink(byte* x, int rows, float* low, nint stride)
+    public void Shrink(int piece, byte* x, int rows, float* low, nint stride)
     {
-        _down.Kernel.Multiply(x, rows, _down.Row(0), Width, low, stride, add: false);
+        var first = piece * PieceOutputs;
+        var end = Math.Min(Width, first + PieceOutputs);
+        _down.Kernel.Multiply(x, rows, _down.Row(first), end - first, low + first, stride, add: false);
         for (var row = 0; row < rows; row++, low += stride)
         {
-            for (var i = 0; i < Width; i += Lanes)
+            for (var i = first; i < end; i += Lanes)
             {
                 (Vector512.Load(low + i) * Vector512.Load(_scales.Pointer + i)).Store(low + i);
             }
@@ -168,6 +176,11 @@ internal sealed unsafe class LowRank<TElement, T> : IDisposable
         Vector512<float> left = default, right = default;
         for (var r = 0; r < rank; r++, block += BlockOutputs)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch0((byte*)block + Ahead);
+            }
+
             TElement.LoadPairs(block, out var even, out var odd);
             var factor = Vector512.Create(low[r]);
             left = Vector512.FusedMultiplyAdd(factor, even, left);
