@@ -22,8 +22,8 @@ internal static class BenchCommand
     private static readonly Option<string> Weights = new("--weights") { DefaultValueFactory = _ => "auto", Description = "As of serve." };
     private static readonly Option<string> ComputesOn = new Option<string>("--device") { Description = DeviceOption.Description }.NamesADevice();
     private static readonly Option<int[]> Batches = new("--batch") { DefaultValueFactory = _ => [1, 4, 16, 32], Description = "Sequences that decode together; may be given more than once.", AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<int> Adapters = new("--adapters") { DefaultValueFactory = _ => 0, Description = "Sequences that decode with a random LoRA adapter each, beside as many of the base." };
-    private static readonly Option<string> Ranks = new("--ranks") { DefaultValueFactory = _ => "4..32", Description = "Ranks of the adapters, FIRST..LAST." };
+    private static readonly Option<int> Adapters = new Option<int>("--adapters") { DefaultValueFactory = _ => 0, Description = "Sequences that decode with a random LoRA adapter each, beside as many of the base." }.Within(0, MostAdapters);
+    private static readonly Option<string> Ranks = RanksOption();
     private static readonly Option<int> Context = new("--context") { DefaultValueFactory = _ => 640, Description = "Tokens each of them sees." };
     private static readonly Option<int> Prompt = new("--prompt") { DefaultValueFactory = _ => 512, Description = "Tokens of the prompt whose prefill is timed." };
     private static readonly Option<int> Rounds = new("--rounds") { DefaultValueFactory = _ => 5, Description = "Repetitions; medians are printed." };
@@ -40,14 +40,6 @@ internal static class BenchCommand
             option.Within(1, Most);
         }
 
-        Adapters.Within(0, MostAdapters);
-        Ranks.Validators.Add(result =>
-        {
-            if (ParseRanks(result.GetValueOrDefault<string>()) is null)
-            {
-                result.AddError($"{Ranks.Name} must be FIRST..LAST with 1 <= FIRST <= LAST <= {MostRank}; was {result.GetValueOrDefault<string>()}.");
-            }
-        });
         Batches.Validators.Add(result =>
         {
             foreach (var batch in (result.GetValueOrDefault<int[]>() ?? []).Where(batch => batch is < 1 or > Most))
@@ -58,6 +50,19 @@ internal static class BenchCommand
         command.CheckWeights(ComputesOn, Weights);
         command.SetAction(parsed => Run(parsed, terminal));
         return command;
+    }
+
+    private static Option<string> RanksOption()
+    {
+        var option = new Option<string>("--ranks") { DefaultValueFactory = _ => "4..32", Description = "Ranks of the adapters, FIRST..LAST." };
+        option.Validators.Add(result =>
+        {
+            if (ParseRanks(result.GetValueOrDefault<string>()) is null)
+            {
+                result.AddError($"{option.Name} must be FIRST..LAST with 1 <= FIRST <= LAST <= {MostRank}; was {result.GetValueOrDefault<string>()}.");
+            }
+        });
+        return option;
     }
 
     private static (int First, int Last)? ParseRanks(string? text) =>
