@@ -60,7 +60,7 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         var packed = Path.Combine(_folder, "adapter");
         AdapterFile.Pack(Goldens.Path(checkpoint, "adapter"), packed);
         var bytes = await File.ReadAllBytesAsync(packed, TestContext.Current.CancellationToken);
-        var adapter = ImageId.Of(bytes);
+        var adapter = ObjectId.Of(bytes);
         Assert.Null(await _objects.PutAsync(TenantId.Default, adapter, bytes, TestContext.Current.CancellationToken));
         var expected = Json(checkpoint, "meta.json").GetProperty("lora").GetProperty("greedy_ids");
         foreach (var prompt in Prompts(checkpoint))
