@@ -40,7 +40,7 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
     {
         await StartAsync();
         var adapter = await StoreAsync(TenantId.Default, _adapter);
-        string?[] adapters = [adapter, null, adapter, adapter, null];
+        ObjectId?[] adapters = [adapter, null, adapter, adapter, null];
 
         var answers = await Task.WhenAll(adapters.Select(name => CollectAsync(name)));
         var again = await CollectAsync(adapter);
@@ -168,14 +168,14 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
         await _host.StartAsync(Token);
     }
 
-    private async Task<string> StoreAsync(TenantId tenant, byte[] content)
+    private async Task<ObjectId> StoreAsync(TenantId tenant, byte[] content)
     {
         var id = ObjectId.Of(content);
         Assert.Null(await _objects.PutAsync(tenant, id, content, Token));
-        return id.Value;
+        return id;
     }
 
-    private async Task<List<GenerateUpdate>> CollectAsync(string? adapter, TenantId? tenant = null)
+    private async Task<List<GenerateUpdate>> CollectAsync(ObjectId? adapter, TenantId? tenant = null)
     {
         var request = new GenerateRequest
         {

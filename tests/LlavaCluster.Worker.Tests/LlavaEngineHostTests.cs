@@ -67,7 +67,7 @@ public sealed class LlavaEngineHostTests : IAsyncDisposable
         {
             var request = await RequestAsync(checkpoint, prompt);
 
-            var answers = await Task.WhenAll(CollectAsync(host, request), CollectAsync(host, request with { Adapter = adapter.Value }));
+            var answers = await Task.WhenAll(CollectAsync(host, request), CollectAsync(host, request with { Adapter = adapter }));
 
             Assert.Equal(Expected(checkpoint, prompt.Name), Tokens(answers[0]));
             Assert.Equal(expected.GetProperty(prompt.Name).EnumerateArray().Select(id => id.GetInt32()), Tokens(answers[1]));

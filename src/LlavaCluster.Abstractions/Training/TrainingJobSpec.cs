@@ -37,7 +37,7 @@ public sealed record TrainingJobSpec
     [Id(7)]
     public int MaxTrainers { get; init; } = 1;
 
-    /// <summary>Steps between checkpoints; null: as many as take some minutes.</summary>
+    /// <summary>Steps between checkpoints; null: as many as take a minute.</summary>
     [Id(8)]
     public int? CheckpointEvery { get; init; }
 

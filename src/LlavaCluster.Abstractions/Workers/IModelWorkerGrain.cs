@@ -79,9 +79,9 @@ public sealed record GenerateRequest
     [Id(10)]
     public double Weight { get; init; } = 1;
 
-    /// <summary>The LoRA adapter: the SHA-256 of the object in which the tenant has stored it, as 64 lower-case hexadecimal digits; null for the base model.</summary>
+    /// <summary>The LoRA adapter, among the tenant's objects; null for the base model.</summary>
     [Id(11)]
-    public string? Adapter { get; init; }
+    public ObjectId? Adapter { get; init; }
 }
 
 /// <summary>A token of one choice, the count of the prompt (first, with <see cref="Usage"/>), or the end of the turn.</summary>

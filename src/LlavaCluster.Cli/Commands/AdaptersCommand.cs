@@ -50,7 +50,7 @@ internal sealed class AdaptersCommand(Terminal terminal)
 
     private Command Import()
     {
-        var file = new Argument<string>("file") { Description = "A safetensors file with adapter_config in its metadata." };
+        var file = new Argument<string>("file") { Description = "A folder as PEFT or LLaVA's own trainer writes it, or one safetensors file with adapter_config in its metadata." };
         var name = new Option<string>("--name") { Required = true, Description = "The adapter's; requests then ask for MODEL:NAME." };
         var model = new Option<string>("--model") { Required = true, Description = "Its base." };
         var share = new Option<double?>("--share") { Description = "Of the name's traffic, 0 to 1; a name without a version gives it all." };
@@ -72,12 +72,21 @@ internal sealed class AdaptersCommand(Terminal terminal)
     {
         var name = Name();
         var version = new Option<string?>("--version") { Description = "Default: the one in use." };
-        var output = new Option<string>("--out") { Required = true, Description = "The file to write." };
-        return new TuningCalls(terminal).Bind(new Command("export", "Fetch a version's file.") { name, version, output }, async (parsed, api, cancellationToken) =>
+        var output = new Option<string>("--out") { Required = true, Description = "The file to write; with --folder, PEFT's folder." };
+        var folder = new Option<bool>("--folder") { Description = "Write a folder that PEFT loads." };
+        return new TuningCalls(terminal).Bind(new Command("export", "Fetch a version's file.") { name, version, output, folder }, async (parsed, api, cancellationToken) =>
         {
             var adapter = parsed.GetRequiredValue(name);
             var wanted = parsed.GetValue(version) ?? (string)(await FindAsync(api, adapter, cancellationToken))["in_use"]!;
-            var bytes = await api.DownloadAsync($"{Adapters}/{Uri.EscapeDataString(adapter)}/versions/{Uri.EscapeDataString(wanted)}/content", parsed.GetRequiredValue(output), cancellationToken);
+            var target = parsed.GetRequiredValue(output);
+            var file = parsed.GetValue(folder) ? Path.GetTempFileName() : target;
+            var bytes = await api.DownloadAsync($"{Adapters}/{Uri.EscapeDataString(adapter)}/versions/{Uri.EscapeDataString(wanted)}/content", file, cancellationToken);
+            if (file != target)
+            {
+                AdapterPackage.Unpack(file, target);
+                File.Delete(file);
+            }
+
             Plain(string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes written to {parsed.GetValue(output)}."));
             return 0;
         });

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.IO.Compression;
 using System.Text.Json.Nodes;
 using LlavaCluster.Cli.Plots;
 using LlavaCluster.Cli.Tuning;
@@ -10,7 +11,7 @@ internal sealed class JobCreation(Terminal terminal)
 {
     private readonly Option<string?> _model = new("--model") { Description = "The base; default: the first that the server lists." };
     private readonly Option<string> _data = new("--data") { Required = true, Description = "Conversations: a JSON or JSON-lines file, or the id of one that was uploaded." };
-    private readonly Option<string?> _images = new("--images") { Description = "A zip of the pictures that the conversations name, or its id." };
+    private readonly Option<string?> _images = new("--images") { Description = "A folder or a zip of the pictures that the conversations name, or an uploaded zip's id." };
     private readonly Option<string?> _validation = new("--validation") { Description = "Conversations that judge the result; default: a part of the data that is kept out." };
     private readonly Option<string?> _name = new("--name") { Description = "The adapter's; requests then ask for MODEL:NAME. Default: the job's id." };
     private readonly Option<string?> _method = new("--method") { Description = "lora or projector; default: lora." };
@@ -30,7 +31,7 @@ internal sealed class JobCreation(Terminal terminal)
     private readonly Option<int?> _seed = new("--seed") { Description = "Default: 42." };
     private readonly Option<int?> _trainers = new("--max-trainers") { Description = "That work together; default: 1." };
     private readonly Option<double?> _share = new("--traffic-share") { Description = "Of the name's traffic for the new version; default: 1." };
-    private readonly Option<int?> _checkpoint = new("--checkpoint-every") { Description = "Steps; default: as many as take some minutes." };
+    private readonly Option<int?> _checkpoint = new("--checkpoint-every") { Description = "Steps; default: as many as take a minute." };
     private readonly Option<bool> _watch = new("--watch") { Description = "Show the job to its end." };
     private readonly Option<string?> _plot = PlotFile.Option("--plot", "With --watch: a .svg or .png file for the loss curve.");
 
@@ -49,6 +50,27 @@ internal sealed class JobCreation(Terminal terminal)
     private static async Task<JsonNode?> FileAsync(TuningApi api, string? file, CancellationToken cancellationToken) =>
         file is not null && File.Exists(file) ? await FilesCommand.UploadAsync(api, file, "fine-tune", cancellationToken) : file;
 
+    /// <summary>A folder travels as a zip.</summary>
+    private static async Task<JsonNode?> PicturesAsync(TuningApi api, string? pictures, CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(pictures))
+        {
+            return await FileAsync(api, pictures, cancellationToken);
+        }
+
+        var folder = Directory.CreateTempSubdirectory("llava-pictures-");
+        try
+        {
+            var zip = Path.Combine(folder.FullName, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(pictures))) + ".zip");
+            await ZipFile.CreateFromDirectoryAsync(pictures, zip, CompressionLevel.NoCompression, includeBaseDirectory: false, cancellationToken);
+            return await FileAsync(api, zip, cancellationToken);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static async Task<string> FirstModelAsync(TuningApi api, CancellationToken cancellationToken) =>
         (await api.GetAsync("v1/models", cancellationToken))["data"]!.AsArray() is [var first, ..] ? (string)first!["id"]! : throw new InvalidDataException("The server serves no model now; name one with --model.");
 
@@ -58,7 +80,7 @@ internal sealed class JobCreation(Terminal terminal)
         {
             ["model"] = parsed.GetValue(_model) ?? await FirstModelAsync(api, cancellationToken),
             ["training_file"] = await FileAsync(api, parsed.GetRequiredValue(_data), cancellationToken),
-            ["images_file"] = await FileAsync(api, parsed.GetValue(_images), cancellationToken),
+            ["images_file"] = await PicturesAsync(api, parsed.GetValue(_images), cancellationToken),
             ["validation_file"] = await FileAsync(api, parsed.GetValue(_validation), cancellationToken),
             ["suffix"] = parsed.GetValue(_name),
             ["seed"] = parsed.GetValue(_seed),

@@ -1,4 +1,5 @@
 using LlavaCluster.Model.Weights;
+using LlavaCluster.Cli.Tuning;
 using LlavaCluster.Training.Data.Conversations;
 using LlavaCluster.Training.Tuning;
 using Spectre.Console;
@@ -77,7 +78,12 @@ internal sealed class TuneRun(Terminal terminal, TuneRequest request)
         var result = terminal.Interactive ? WithBar(local, run.TotalSteps, cancellationToken) : WithLines(local, cancellationToken);
         if (request.Plot is { } file && result.Steps.Count > 0)
         {
-            TuningPlot.Save(result, request.Model, file);
+            new LossPlot(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.Model))))
+            {
+                Losses = [.. result.Steps.Select(step => ((double)step.Step, step.Loss))],
+                HeldOut = [.. result.Before is { } untrained ? [(0d, untrained.Loss)] : Array.Empty<(double, double)>(), .. result.Steps.Where(step => step.HeldOut is not null).Select(step => ((double)step.Step, step.HeldOut!.Value))],
+                Rates = [.. result.Steps.Select(step => ((double)step.Step, step.LearningRate))],
+            }.Save(file);
         }
 
         if (result.Divergence is { } divergence)

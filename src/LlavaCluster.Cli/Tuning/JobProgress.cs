@@ -6,11 +6,11 @@ namespace LlavaCluster.Cli.Tuning;
 /// <summary>What a job's metrics say of how far it is. Plain values; no clock.</summary>
 internal sealed class JobProgress
 {
-    private readonly List<(double Step, double Loss)> _losses = [];
+    private readonly List<(double Step, double Value)> _losses = [];
     private (double Step, long At)? _first;
 
     /// <summary>Steps with their losses, in their order.</summary>
-    public IReadOnlyList<(double Step, double Loss)> Losses => _losses;
+    public IReadOnlyList<(double Step, double Value)> Losses => _losses;
 
     /// <summary>0 to 1.</summary>
     public double Share { get; private set; }

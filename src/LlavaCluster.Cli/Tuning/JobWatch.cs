@@ -17,7 +17,7 @@ internal sealed class JobWatch(Terminal terminal, TuningApi api)
         var ended = await api.GetAsync($"v1/fine_tuning/jobs/{job}", cancellationToken);
         if (plot is not null)
         {
-            LossPlot.Save($"{ended["model"]}: {job}", _progress.Losses, plot);
+            new LossPlot($"{ended["model"]}: {job}") { Losses = _progress.Losses }.Save(plot);
         }
 
         if ((string?)ended["status"] != "succeeded")

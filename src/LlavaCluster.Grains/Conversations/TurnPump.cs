@@ -198,7 +198,7 @@ internal sealed partial class TurnPump(TurnJournal journal, Turn turn, Conversat
         Priority = turn.Request.Priority,
         Deadline = turn.Request.Deadline,
         Weight = turn.Weight,
-        Adapter = turn.Request.Adapter?.Value,
+        Adapter = turn.Request.Adapter,
     };
 
     private TimeSpan Left()

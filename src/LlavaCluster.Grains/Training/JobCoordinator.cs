@@ -46,8 +46,8 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
 
     public Task<ChatFailure?> PauseAsync() => journal.Info.Status switch
     {
-        TrainingJobStatus.Paused => Task.FromResult<ChatFailure?>(null),
-        TrainingJobStatus.Queued or TrainingJobStatus.Running => WriteAsync(Info with { Status = TrainingJobStatus.Paused, Reason = PausedByTenant }, TrainingEventKind.Message, "The job was paused."),
+        TrainingJobStatus.Paused when !journal.Record!.WaitsForQuota => Task.FromResult<ChatFailure?>(null),
+        TrainingJobStatus.Paused or TrainingJobStatus.Queued or TrainingJobStatus.Running => WriteAsync(Info with { Status = TrainingJobStatus.Paused, Reason = "It was paused by its tenant." }, TrainingEventKind.Message, "The job was paused."),
         _ => Task.FromResult<ChatFailure?>(new ChatFailure(ChatFailureKind.Conflict, $"The job has ended: {journal.Info.Status}.")),
     };
 
@@ -90,8 +90,6 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
 
         return OrderFor(report);
     }
-
-    private const string PausedByTenant = "paused by the tenant";
 
     private static TrainerRoster Restored(TrainerRoster roster, JobJournal journal)
     {
@@ -204,8 +202,8 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
     private async Task<bool> MayTrainAsync()
     {
         var now = surroundings.Clock.GetUtcNow();
-        var isPausedByQuota = journal.Info is { Status: TrainingJobStatus.Paused, Reason: not PausedByTenant };
-        if (journal.Info.Status == TrainingJobStatus.Paused && !isPausedByQuota && _uncharged == 0)
+        var waits = journal.Record!.WaitsForQuota;
+        if (journal.Info.Status == TrainingJobStatus.Paused && !waits && _uncharged == 0)
         {
             return false;
         }
@@ -216,20 +214,20 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
         }
 
         _chargedAt = now;
-        var (number, seconds) = (journal.Record!.Charges + 1, _uncharged);
+        var (number, seconds) = (journal.Record.Charges + 1, _uncharged);
         var refused = await surroundings.Tenant(job.Tenant).TrainAsync(job.Id, number, seconds, CancellationToken.None);
         _uncharged -= seconds;
         if (refused is not null && journal.Info.Status != TrainingJobStatus.Paused)
         {
             journal.Say(TrainingEventKind.Warning, $"The job waits: {refused.Message}");
-            await WriteAsync(journal.Record with { Charges = number, Info = Info with { Status = TrainingJobStatus.Paused, Reason = refused.Message } });
+            await WriteAsync(journal.Record with { Charges = number, Info = Info with { Status = TrainingJobStatus.Paused, Reason = refused.Message }, WaitsForQuota = true });
             return false;
         }
 
-        if (refused is null && isPausedByQuota)
+        if (refused is null && waits)
         {
             journal.Say(TrainingEventKind.Message, "The job goes on: its tenant's quota allows it again.");
-            await WriteAsync(journal.Record with { Charges = number, Info = Info with { Status = TrainingJobStatus.Queued, Reason = null } });
+            await WriteAsync(journal.Record with { Charges = number, Info = Info with { Status = TrainingJobStatus.Queued, Reason = null }, WaitsForQuota = false });
             return true;
         }
 
@@ -340,7 +338,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
     private Task<ChatFailure?> WriteAsync(TrainingJobInfo info, TrainingEventKind kind, string message)
     {
         journal.Say(kind, message);
-        return WriteAsync(journal.Record! with { Info = info });
+        return WriteAsync(journal.Record! with { Info = info, WaitsForQuota = false });
     }
 
     private async Task<ChatFailure?> WriteAsync(TrainingJobRecord record)
@@ -371,8 +369,9 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
         {
             return await call(late.Token).WaitAsync(late.Token);
         }
-        catch (Exception fault) when (fault is OrleansException or TimeoutException or OperationCanceledException)
+        catch (Exception fault)
         {
+            // Whatever it is, it is that trainer's: the job goes on with others, and asks it again.
             LogNotReached(job, trainer, fault.Message);
             return null;
         }

@@ -9,10 +9,12 @@ namespace LlavaCluster.Storage.Training;
 /// <param name="Generation">Of the last group that was formed.</param>
 /// <param name="Checkpoints">Those that are kept, the latest first.</param>
 /// <param name="Charges">How often device time was charged to the tenant.</param>
+/// <param name="WaitsForQuota">It is paused by a quota and not by its tenant, and goes on by itself.</param>
 public sealed record TrainingJobRecord(
     long Version,
     TrainingJobInfo Info,
     long Events,
     long Generation,
     ImmutableArray<TrainingCheckpoint> Checkpoints,
-    long Charges);
+    long Charges,
+    bool WaitsForQuota = false);

@@ -27,19 +27,27 @@ public sealed class TuningRun : IDisposable
     private readonly TuningState _state;
     private readonly LearningRateSchedule _schedule;
     private readonly int[] _samples;
-    private readonly int[] _heldOut;
+    private readonly ConversationDataset _judge;
+    private readonly int[] _heldOut; // of the judge
     private readonly bool _pad;
 
     /// <param name="folder">The base model; it must stay as it is while the run lives.</param>
     /// <param name="data">Its encoder must be the model's, with the recipe's template, bound, share and seed: <see cref="EncoderFor"/>.</param>
+    /// <param name="validation">What <see cref="Evaluate"/> measures on, opened with the same encoder and the caller's like the data; null for the samples that the recipe holds out. With it the recipe must hold out none.</param>
     /// <param name="adapter">An adapter folder to start from; null to start from nothing.</param>
     /// <exception cref="ArgumentException">The recipe is not valid, or does not fit the model or the data.</exception>
     /// <exception cref="CheckpointException">The folder is no model that can be trained.</exception>
-    public TuningRun(string folder, TuningRecipe recipe, ConversationDataset data, string? adapter = null)
+    public TuningRun(string folder, TuningRecipe recipe, ConversationDataset data, string? adapter = null, ConversationDataset? validation = null)
     {
         recipe.Require();
         (_recipe, _data) = (recipe, data);
+        if (validation is not null && recipe.HeldOut(data.Count) > 0)
+        {
+            throw new ArgumentException("held_out_share and held_out_count must be 0 where a validation file is given.");
+        }
+
         (_samples, _heldOut) = SamplePlan.Split(data.Count, recipe.HeldOut(data.Count), recipe.Seed);
+        (_judge, _heldOut) = validation is null ? (data, _heldOut) : (validation, [.. Enumerable.Range(0, validation.Count)]);
         _plan = new SamplePlan(_samples.Length, recipe.GlobalBatch, recipe.Epochs, recipe.Seed, recipe.GroupByLength ? [.. _samples.Select(sample => data.Lengths[sample])] : null);
         _schedule = new LearningRateSchedule(_plan.TotalSteps, (long)Math.Ceiling(_plan.TotalSteps * recipe.WarmupRatio));
         _model = TuningModel.Open(folder, recipe, adapter);
@@ -59,7 +67,7 @@ public sealed class TuningRun : IDisposable
     /// <summary>The learning rate at its peak, of everything but a projector with a rate of its own.</summary>
     public double PeakRate => _recipe.LearningRate;
 
-    /// <summary>Samples that are kept for <see cref="Evaluate"/>.</summary>
+    /// <summary>Samples that <see cref="Evaluate"/> measures on.</summary>
     public int HeldOut => _heldOut.Length;
 
     /// <summary>The gradients of all that is trained, end to end in native memory, until the run is disposed; the same layout at every participant.</summary>
@@ -226,7 +234,7 @@ public sealed class TuningRun : IDisposable
     private HeldOutLoss Mean(bool ofBase, CancellationToken cancellationToken)
     {
         int[][] batches = [.. _heldOut.Chunk(_recipe.MicroBatch)];
-        using var loads = new OrderedPrefetcher<MicroBatch?>(index => index < batches.Length ? MicroBatchFeed.Load(_data, batches[index]) : null, 0, 2);
+        using var loads = new OrderedPrefetcher<MicroBatch?>(index => index < batches.Length ? MicroBatchFeed.Load(_judge, batches[index]) : null, 0, 2);
         var (losses, terms) = (0.0, 0L);
         for (var i = 0; i < batches.Length; i++)
         {

@@ -25,22 +25,18 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<(TenantId Tenant, string Adapter), Task<ChatFailure?>> _loads = [];
-    private readonly HashSet<(TenantId Tenant, string Adapter)> _known = []; // stored by the tenant when it was last looked for
+    private readonly Dictionary<(TenantId Tenant, ObjectId Adapter), Task<ChatFailure?>> _loads = [];
+    private readonly HashSet<(TenantId Tenant, ObjectId Adapter)> _known = []; // stored by the tenant when it was last looked for
     private readonly SemaphoreSlim _places = new(options.AdapterLoads);
     private readonly CancellationTokenSource _stop = new();
 
-    /// <summary>Whether a text can name an adapter.</summary>
-    public static bool IsName(string adapter) => ObjectId.TryParse(adapter, out _);
-
     /// <summary>Null once the engine has the adapter, or why it has not. Cancelling ends the wait only.</summary>
-    /// <param name="adapter">The object's name.</param>
-    public ValueTask<ChatFailure?> EnsureAsync(TenantId tenant, string adapter, CancellationToken cancellationToken)
+    public ValueTask<ChatFailure?> EnsureAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
             var key = (tenant, adapter);
-            if (_known.Contains(key) && engine.HasAdapter(ContentDigest.Parse(adapter)))
+            if (_known.Contains(key) && engine.HasAdapter(ContentDigest.Parse(adapter.Value)))
             {
                 return default;
             }
@@ -74,7 +70,7 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
         _stop.Dispose();
     }
 
-    private async Task<ChatFailure?> LoadAndForgetAsync(TenantId tenant, string adapter)
+    private async Task<ChatFailure?> LoadAndForgetAsync(TenantId tenant, ObjectId adapter)
     {
         ChatFailure? failure = null;
         try
@@ -119,15 +115,15 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
         return failure;
     }
 
-    private async Task<ChatFailure?> LoadAsync(TenantId tenant, string adapter, CancellationToken cancellationToken)
+    private async Task<ChatFailure?> LoadAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken)
     {
-        await using var stored = await OpenAsync(tenant, adapter, cancellationToken);
+        await using var stored = await objects.OpenAsync(tenant, adapter, cancellationToken);
         if (stored is null)
         {
             return new ChatFailure(ChatFailureKind.ModelNotFound, $"The adapter {adapter} is not stored.", Field);
         }
 
-        var digest = ContentDigest.Parse(adapter);
+        var digest = ContentDigest.Parse(adapter.Value);
         if (engine.HasAdapter(digest))
         {
             return null;
@@ -154,10 +150,6 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
             File.Delete(file);
         }
     }
-
-    // The one place that knows how the store names an adapter.
-    private Task<Stream?> OpenAsync(TenantId tenant, string adapter, CancellationToken cancellationToken) =>
-        ObjectId.TryParse(adapter, out var id) ? objects.OpenAsync(tenant, id.Value, cancellationToken) : Task.FromResult<Stream?>(null);
 
     private async Task<ChatFailure?> CopyAsync(Stream stored, string file, ContentDigest digest, CancellationToken cancellationToken)
     {
@@ -191,5 +183,5 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
         refusal.Reason == RejectionReason.TooLarge ? new ChatFailure(ChatFailureKind.InvalidRequest, refusal.Message, Field) : Failures.Of(refusal) with { Field = Field };
 
     [LoggerMessage(LogLevel.Error, "Adapter {Adapter} could not be loaded.")]
-    private static partial void LogFailed(ILogger logger, Exception exception, string adapter);
+    private static partial void LogFailed(ILogger logger, Exception exception, ObjectId adapter);
 }

@@ -38,7 +38,7 @@ internal static class EngineRequests
                 IgnoreEos = options.IgnoreEos,
             },
             Constraint = options.Constraint is { } constraint ? Constraint(constraint) : null,
-            Adapter = request.Adapter is { } adapter ? ContentDigest.Parse(adapter) : null,
+            Adapter = request.Adapter is { } adapter ? ContentDigest.Parse(adapter.Value) : null,
             Priority = request.Priority switch
             {
                 TurnPriority.Interactive => RequestPriority.Interactive,

@@ -85,12 +85,6 @@ internal sealed partial class LlavaEngineHost(
             yield break;
         }
 
-        if (request.Adapter is { } name && !AdapterLoader.IsName(name))
-        {
-            yield return Failed(new ChatFailure(ChatFailureKind.InvalidRequest, $"adapter must be 64 lower-case hexadecimal digits; had {name.Length} characters.", "adapter"));
-            yield break;
-        }
-
         if (engine.Refusal() is { } refusal)
         {
             yield return Failed(Failures.Of(refusal));

@@ -11,7 +11,7 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
 {
     private const string State = "state.safetensors", Adapter = "adapter";
 
-    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromMinutes(1); // as TrainingJobSpec.CheckpointEvery says
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
 
     private readonly TuningRun _run = state.Run;
@@ -20,10 +20,11 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
     /// <param name="order">What the job wants of this trainer now.</param>
     /// <param name="called">Cancelled when another group is formed.</param>
     /// <exception cref="RingBrokenException">The group broke.</exception>
-    /// <exception cref="OperationCanceledException">It was called away.</exception>
+    /// <exception cref="OperationCanceledException">It was called away, or the group broke while it computed.</exception>
     public void Run(RingGroup ring, TrainerGroup group, Func<TrainerOrder> order, CancellationToken called)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(called, leave);
+        using var part = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, ring.Broken);
         var together = new GroupRun(state, ring);
         together.Align(group.Checkpoints is [var latest, ..] ? latest.Step : 0, least => Restore(group, least));
         var meter = new StepMeter(_run, surroundings.Clock);
@@ -35,8 +36,8 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
             gate.Begin();
             var step = together.Step(WantsToPart(order()), () =>
             {
-                waited += gate.Pass(stop.Token.WaitHandle);
-                stop.Token.ThrowIfCancellationRequested();
+                waited += gate.Pass(part.Token.WaitHandle);
+                part.Token.ThrowIfCancellationRequested();
             });
             if (step.Divergence is { } divergence)
             {

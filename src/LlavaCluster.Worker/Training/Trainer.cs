@@ -66,9 +66,9 @@ internal sealed class Trainer(TrainerSurroundings surroundings, ILoggerFactory l
         lock (_gate)
         {
             (_closed, session) = (true, _session);
+            session?.Leave(); // while it is still known, and so not over
         }
 
-        session?.Leave();
         if (session is not null)
         {
             await session.Ended.WaitAsync(cancellationToken);

@@ -14,7 +14,7 @@ namespace LlavaCluster.Worker.Training;
 /// </summary>
 internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundings surroundings, RingListener listener, GroupMailbox groups, TrainerLog log, CancellationToken leave)
 {
-    private const string Data = "data", Pictures = "pictures.zip";
+    private const string Pictures = "pictures.zip";
     private const int ReportedRecords = 5;
 
     /// <summary>For all members of a group to come together.</summary>
@@ -61,8 +61,10 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundi
         var spec = assignment.Spec;
         var model = surroundings.Options.ModelFolder;
         var recipe = Recipes.Of(spec.Options, surroundings.Engine.Models[0].ContextLength, spec.ValidationFile is not null);
-        using var data = OpenData(folder, recipe, spec);
-        using var run = new TuningRun(model, recipe, data);
+        FetchPictures(folder, spec);
+        using var data = OpenData(folder, recipe, spec, spec.TrainingFile, "training_file");
+        using var validation = spec.ValidationFile is { } judge ? OpenData(folder, recipe, spec, judge, "validation_file") : null;
+        using var run = new TuningRun(model, recipe, data, validation: validation);
         log.Measure(run.TotalSteps, run.StepsPerEpoch);
         log.Enter(TrainerPhase.Waiting, 0);
         var shop = new GroupWork(new MemberState(run, spec.Options.LocalSteps), folder, gate, surroundings, spec, log, leave);
@@ -103,23 +105,26 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundi
         Secret = group.Secret.ToArray(),
     };
 
-    private ConversationDataset OpenData(TrainerFolder folder, TuningRecipe recipe, TrainingJobSpec spec)
+    private static void FetchPictures(TrainerFolder folder, TrainingJobSpec spec)
     {
-        Fetch(folder, spec.TrainingFile, Data, "training_file");
         if (spec.Images is { } images)
         {
             Fetch(folder, images, Pictures, "images_file");
         }
+    }
 
+    private ConversationDataset OpenData(TrainerFolder folder, TuningRecipe recipe, TrainingJobSpec spec, ObjectId file, string field)
+    {
+        Fetch(folder, file, field, field);
         var pictures = spec.Images is null ? PictureStore.None : PictureStore.Open(folder.File(Pictures));
         var options = new DatasetOptions { BadRecords = spec.Options.SkipBadRecords ? BadRecordPolicy.Skip : BadRecordPolicy.Stop };
-        var (data, report) = ConversationDataset.Open(folder.File(Data), pictures, TuningRun.EncoderFor(surroundings.Options.ModelFolder, recipe), options, cancellationToken: leave);
+        var (data, report) = ConversationDataset.Open(folder.File(field), pictures, TuningRun.EncoderFor(surroundings.Options.ModelFolder, recipe), options, cancellationToken: leave);
         if (report.Bad > 0)
         {
-            log.Enter(TrainerPhase.Preparing, 0, Describe(report));
+            log.Enter(TrainerPhase.Preparing, 0, $"{field}: {Describe(report)}");
         }
 
-        return data ?? throw new InvalidDataException($"The training file was refused. {Describe(report)}");
+        return data ?? throw new InvalidDataException($"{field} was refused. {Describe(report)}");
     }
 
     private static void Fetch(TrainerFolder folder, ObjectId id, string name, string field)

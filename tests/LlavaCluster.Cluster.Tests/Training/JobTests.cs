@@ -61,6 +61,18 @@ public sealed class JobTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Job_WithAValidationFile_IsJudgedByIt()
+    {
+        var (records, pictures) = await _host.StoreDataAsync(40, Stop);
+        var validation = await _host.StoreAsync("""[{"id":"v","image":"gray.png","conversations":[{"from":"human","value":"<image>\nWhat is it?"},{"from":"gpt","value":"A house, a tree and a very long river."}]}]"""u8.ToArray(), Stop);
+        var (kept, judged) = (await RunAsync(Spec(records, pictures)), await RunAsync(Spec(records, pictures) with { ValidationFile = validation }));
+
+        Assert.Equal(TrainingJobStatus.Succeeded, judged.Status);
+        Assert.True(double.IsFinite(judged.Result!.BaseLoss) && double.IsFinite(judged.Result.AdapterLoss), $"{judged.Result}");
+        Assert.True(judged.Result.AdapterLoss > 2 * kept.Result!.AdapterLoss, $"{judged.Result} {kept.Result}"); // what the data do not teach
+    }
+
+    [Fact]
     public async Task Job_WhoseFileIsGone_FailsAndSaysSo()
     {
         var info = await RunAsync(Spec(ObjectId.Of([1, 2, 3]), null));

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Net.ServerSentEvents;
 using System.Text.Json;
 using LlavaCluster.Cluster.Tests.Support;
 using LlavaCluster.TestSupport;
@@ -117,27 +118,64 @@ public sealed class TrainingKillTests : IDisposable
 
     private async Task ReachesAsync(Node front, string job, long step)
     {
-        for (var at = 0L; at < step; at = (await GetAsync(front, job)).GetProperty("step").GetInt64())
+        await foreach (var line in WatchAsync(front, job))
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(50), Stop); // a client that polls
+            if (IsMetrics(line) && StepOf(line) >= step)
+            {
+                return;
+            }
         }
+
+        Assert.Fail($"The job ended before step {step}.");
     }
 
     private async Task<JsonElement> FinishAsync(Node front, string job)
     {
+        await foreach (var _ in WatchAsync(front, job))
+        {
+            // To its last event.
+        }
+
+        var info = await GetAsync(front, job);
+        Assert.True(info.GetProperty("status").GetString() == "succeeded", $"{info}");
+        return info;
+    }
+
+    /// <summary>Events from the first on, as they happen; a connection that ends before the job does goes on after the last event.</summary>
+    private async IAsyncEnumerable<JsonElement> WatchAsync(Node front, string job)
+    {
+        string? last = null;
         while (true)
         {
-            var info = await GetAsync(front, job);
-            var status = info.GetProperty("status").GetString();
-            if (status is "succeeded" or "failed" or "cancelled")
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/fine_tuning/jobs/{job}/events?stream=true");
+            if (last is not null)
             {
-                Assert.True(status == "succeeded", $"{info}");
-                return info;
+                request.Headers.Add("Last-Event-ID", last);
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(200), Stop); // a client that polls
+            using var response = await front.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+            Assert.True(response.IsSuccessStatusCode, $"{(int)response.StatusCode}");
+            await using var body = await response.Content.ReadAsStreamAsync(Stop);
+            await foreach (var sent in SseParser.Create(body).EnumerateAsync(Stop))
+            {
+                if (sent.Data == "[DONE]")
+                {
+                    yield break;
+                }
+
+                last = sent.EventId ?? last;
+                var line = JsonDocument.Parse(sent.Data).RootElement;
+                if (line.TryGetProperty("type", out _))
+                {
+                    yield return line;
+                }
+            }
         }
     }
+
+    private static bool IsMetrics(JsonElement line) => line.GetProperty("type").GetString() == "metrics";
+
+    private static long StepOf(JsonElement line) => line.GetProperty("data").GetProperty("step").GetInt64();
 
     private async Task<JsonElement> GetAsync(Node front, string job)
     {
@@ -147,8 +185,16 @@ public sealed class TrainingKillTests : IDisposable
 
     private async Task<List<long>> StepsAsync(Node front, string job)
     {
-        using var response = await front.Http.GetAsync($"/v1/fine_tuning/jobs/{job}/events?limit=100", Stop);
-        return [.. (await ReadAsync(response)).GetProperty("data").EnumerateArray().Where(line => line.GetProperty("type").GetString() == "metrics").Select(line => line.GetProperty("data").GetProperty("step").GetInt64())];
+        var steps = new List<long>();
+        await foreach (var line in WatchAsync(front, job))
+        {
+            if (IsMetrics(line))
+            {
+                steps.Add(StepOf(line));
+            }
+        }
+
+        return steps;
     }
 
     private async Task<JsonElement> ReadAsync(HttpResponseMessage response)
