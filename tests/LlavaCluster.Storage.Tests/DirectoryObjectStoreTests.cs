@@ -74,6 +74,16 @@ public sealed class DirectoryObjectStoreTests : IDisposable
         Assert.Equal(new ObjectTotals(1, 1), await store.TotalsAsync(Theirs, Token));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef0123456789")]
+    [InlineData("../../0123456789abcdef0123456789abcdef0123456789abcdef0123456789")]
+    public void Id_OfWhatNamesNoObject_IsNone(string text)
+    {
+        Assert.False(ObjectId.TryParse(text, out _));
+        Assert.Throws<FormatException>(() => ObjectId.Parse(text));
+    }
+
     [Fact]
     public async Task Put_OfAStream_NamesItByItsBytesAndLeavesNothingElse()
     {

@@ -90,16 +90,6 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
         Assert.DoesNotContain(Path.GetTempPath(), failure.Message, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData("ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef0123456789")]
-    public async Task Generate_WithWhatNamesNoObject_IsRefused(string adapter)
-    {
-        await StartAsync();
-
-        Assert.Equal(new ChatFailure(ChatFailureKind.InvalidRequest, $"adapter must be 64 lower-case hexadecimal digits; had {adapter.Length} characters.", "adapter"), Assert.Single(await CollectAsync(adapter)).Failure);
-    }
-
     [Fact]
     public async Task Generate_WithAnObjectThatIsTooLargeOrNoneOfItsName_IsRefused()
     {

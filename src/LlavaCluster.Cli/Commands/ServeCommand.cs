@@ -32,6 +32,7 @@ internal static class ServeCommand
     private static readonly Option<int> KvMegabytes = new("--kv-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of the KV cache in MiB; at least one full context is kept." };
     private static readonly Option<int> Guesses = new("--guess") { DefaultValueFactory = _ => 8, Description = "Tokens an answer may guess ahead from its own text, to be confirmed in the same step; answers do not change, and how many it does guess follows from what steps take. 0: none." };
     private static readonly Option<int?> TenantMegabytes = new("--max-tenant-mb") { Description = "Most MiB of pictures, files, adapters and checkpoints a tenant may store; what goes beyond is refused. Default: no limit." };
+    private static readonly Option<int> AdapterMegabytes = new("--adapter-mb") { DefaultValueFactory = _ => 1024, Description = "Memory of adapters in MiB; those that no request uses make room." };
     private static readonly Option<bool> NoTraining = new("--no-training") { Description = "Train no adapters on this worker." };
     private static readonly Option<int> TrainThreads = new("--train-threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that training computes with." };
     private static readonly Option<int> TrainShare = new("--train-share") { DefaultValueFactory = _ => 10, Description = "Percent of the device's time that training gets while requests keep it busy." };
@@ -46,11 +47,12 @@ internal static class ServeCommand
         KvMegabytes.Within(1, 1 << 24);
         Guesses.Within(0, 64);
         TenantMegabytes.Within(1, 1 << 30);
+        AdapterMegabytes.Within(1, 1 << 24);
         TrainThreads.Within(1, 1024);
         TrainShare.Within(1, 100);
         var command = new Command("serve", "Serve a model: web page, OpenAI-style HTTP and gRPC on one address.")
         {
-            Role, Model, Name, Tower, Template, Weights, Device, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, Guesses, KeyFile, ImageUrls, ImageHosts, TenantMegabytes, NoTraining, TrainThreads, TrainShare,
+            Role, Model, Name, Tower, Template, Weights, Device, Data, Address, Port, SiloAddress, SiloPort, SiloName, SiloCert, SiloKey, SiloCa, Threads, KvMegabytes, Guesses, KeyFile, ImageUrls, ImageHosts, TenantMegabytes, AdapterMegabytes, NoTraining, TrainThreads, TrainShare,
         };
         command.Validators.Add(result =>
         {
@@ -98,6 +100,7 @@ internal static class ServeCommand
             MaxTenantBytes = (long?)parsed.GetValue(TenantMegabytes) << 20,
             KvBytes = (long)parsed.GetValue(KvMegabytes) << 20,
             Guesses = parsed.GetValue(Guesses),
+            AdapterBytes = (long)parsed.GetValue(AdapterMegabytes) << 20,
             Trains = !parsed.GetValue(NoTraining),
             TrainingThreads = parsed.GetValue(TrainThreads),
             TrainingShare = parsed.GetValue(TrainShare) / 100.0,

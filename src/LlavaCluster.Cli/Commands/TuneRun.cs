@@ -74,7 +74,7 @@ internal sealed class TuneRun(Terminal terminal, TuneRequest request)
     {
         using var run = new TuningRun(request.Model, request.Recipe, data, request.From);
         terminal.Out.WriteLine($"{run.TotalSteps} steps of {request.Recipe.GlobalBatch} samples, {run.Parameters.Length} numbers to train, {run.HeldOut} samples held out");
-        var local = new LocalTuning(run, request.Recipe, request.Work, TimeProvider.System) { Note = terminal.Out.WriteLine };
+        var local = new LocalTuning(run, request.Work, TimeProvider.System) { Note = terminal.Out.WriteLine };
         var result = terminal.Interactive ? WithBar(local, run.TotalSteps, cancellationToken) : WithLines(local, cancellationToken);
         if (request.Plot is { } file && result.Steps.Count > 0)
         {

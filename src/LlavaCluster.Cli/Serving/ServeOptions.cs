@@ -48,6 +48,9 @@ internal sealed record ServeOptions
     /// <summary>Tokens an answer guesses ahead at most; 0 for none.</summary>
     public int Guesses { get; init; } = 8;
 
+    /// <summary>Most bytes of adapters on the device.</summary>
+    public long AdapterBytes { get; init; } = 1L << 30;
+
     public bool Trains { get; init; } = true;
 
     public int TrainingThreads { get; init; } = Environment.ProcessorCount;

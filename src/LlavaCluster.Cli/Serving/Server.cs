@@ -205,6 +205,7 @@ internal sealed class Server : IAsyncDisposable
         Threads = options.Threads,
         KvBytes = options.KvBytes,
         Guesses = options.Guesses,
+        AdapterBytes = options.AdapterBytes,
         Trains = options.Trains,
         TrainingThreads = options.TrainingThreads,
         TrainingShare = options.TrainingShare,

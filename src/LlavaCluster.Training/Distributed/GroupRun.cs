@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LlavaCluster.Training.Tuning;
 
 namespace LlavaCluster.Training.Distributed;
@@ -17,6 +18,9 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
     private readonly TuningRun _run = state.Run;
     private readonly float[] _numbers = new float[Numbers];
     private Divergence? _divergence;
+    private double _losses; // since all met
+    private long _terms;
+    private long _waited;
 
     /// <summary>
     /// Gives every member the latest state: of the member that has done most steps, or a stored one that is ahead of all of them, which the first member looks for.
@@ -63,6 +67,14 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
         }
     }
 
+    /// <summary>The time spent on the other members since it was asked last.</summary>
+    public TimeSpan TakeWaited()
+    {
+        var waited = Stopwatch.GetElapsedTime(0, _waited);
+        _waited = 0;
+        return waited;
+    }
+
     /// <summary>One step.</summary>
     /// <param name="wantsToPart">All members learn of it where they agree next.</param>
     /// <param name="betweenMicroBatches">As of <see cref="TuningRun.Accumulate"/>. What it throws has to be followed by another group's <see cref="Align"/>.</param>
@@ -73,19 +85,22 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
         var agrees = state.AgreesNext;
         var mine = _run.Accumulate(step, group.Rank, group.Size, betweenMicroBatches);
         _divergence ??= mine.Divergence;
-        return state.LocalSteps == 1 ? Together(step, mine, wantsToPart) : Alone(step, mine, agrees, wantsToPart);
+        (_losses, _terms) = (_losses + mine.Losses, _terms + mine.Terms);
+        return state.LocalSteps == 1 ? Together(step, wantsToPart) : Alone(step, mine, agrees, wantsToPart);
     }
 
-    private GroupStep Together(long step, Accumulation mine, bool wantsToPart)
+    private GroupStep Together(long step, bool wantsToPart)
     {
-        Tell(mine.Losses, mine.Terms, wantsToPart);
+        Tell(wantsToPart);
         var terms = (long)_numbers[Terms];
         if (_numbers[Diverged] > 0)
         {
             return Divergent(step);
         }
 
+        var began = Stopwatch.GetTimestamp();
         group.Sum(_run.Gradients);
+        _waited += Stopwatch.GetTimestamp() - began;
         var outcome = _run.Apply(terms);
         state.Agree(group);
         return new GroupStep(step, _numbers[Losses] / terms, terms, outcome.GradientNorm, outcome.RateFactor, true, _numbers[Parting] > 0, outcome.Divergence);
@@ -98,10 +113,10 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
         _divergence ??= outcome.Divergence;
         if (!agrees)
         {
-            return new GroupStep(step, mine.Losses / mine.Terms, mine.Terms, outcome.GradientNorm, outcome.RateFactor, false, false, null);
+            return new GroupStep(step, 0, 0, outcome.GradientNorm, outcome.RateFactor, false, false, null);
         }
 
-        Tell(mine.Losses, mine.Terms, wantsToPart);
+        Tell(wantsToPart);
         if (_numbers[Diverged] > 0)
         {
             return Divergent(step);
@@ -111,17 +126,26 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
         return new GroupStep(step, _numbers[Losses] / _numbers[Terms], (long)_numbers[Terms], outcome.GradientNorm, outcome.RateFactor, true, _numbers[Parting] > 0, null);
     }
 
-    private void Tell(double losses, long terms, bool wantsToPart)
+    private void Tell(bool wantsToPart)
     {
-        _numbers[Losses] = (float)losses;
-        _numbers[Terms] = terms;
+        _numbers[Losses] = (float)_losses;
+        _numbers[Terms] = _terms;
+        (_losses, _terms) = (0, 0);
         _numbers[Parting] = wantsToPart ? 1 : 0;
         _numbers[Diverged] = _divergence is null ? 0 : 1;
+        var began = Stopwatch.GetTimestamp();
         group.Sum(_numbers);
+        _waited += Stopwatch.GetTimestamp() - began;
     }
 
-    private GroupStep Divergent(long step) =>
-        new(step, double.NaN, 0, double.NaN, 0, true, true, _divergence ?? new Divergence(step, null, null, "the loss or a gradient of another member is not a finite number"));
+    // All name the record, for any of them may be heard first.
+    private GroupStep Divergent(long step)
+    {
+        Span<long> records = stackalloc long[group.Size];
+        group.AllGather([_divergence?.Record ?? -1], records);
+        var found = _divergence ?? new Divergence(step, Max(records) is >= 0 and var record ? (int)record : null, null, "the loss or a gradient is not a finite number");
+        return new(step, double.NaN, 0, double.NaN, 0, true, true, found);
+    }
 
     private static long Max(ReadOnlySpan<long> values)
     {
@@ -137,7 +161,7 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
 
 /// <summary>What came of a step.</summary>
 /// <param name="Step">From 0.</param>
-/// <param name="Loss">Mean over the learned tokens of all members, or of this one's where they did not meet.</param>
+/// <param name="Loss">Mean over the learned tokens of all members since they met last; 0 where they do not meet.</param>
 /// <param name="Terms">How many these are.</param>
 /// <param name="RateFactor">What the learning rates were multiplied with.</param>
 /// <param name="Agreed">All members stand at the same state.</param>

@@ -27,5 +27,4 @@ internal readonly record struct SumPlan(int Length, int Size)
         return ((int)Math.Min(index * each, Length), (int)Math.Min((index + 1) * each, Length));
     }
 
-    public static int Chunks((int Start, int End) segment) => (segment.End - segment.Start + Chunk - 1) / Chunk;
 }

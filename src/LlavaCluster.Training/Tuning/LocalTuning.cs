@@ -7,7 +7,7 @@ namespace LlavaCluster.Training.Tuning;
 /// its thread, which becomes the training thread.
 /// </summary>
 /// <param name="work">Checkpoints and <c>steps.csv</c>; keep it to go on.</param>
-public sealed class LocalTuning(TuningRun run, TuningRecipe recipe, string work, TimeProvider time)
+public sealed class LocalTuning(TuningRun run, string work, TimeProvider time)
 {
     public const string StepFile = "steps.csv";
 
@@ -28,7 +28,7 @@ public sealed class LocalTuning(TuningRun run, TuningRecipe recipe, string work,
         }
 
         using var log = new StepLog(Path.Combine(work, StepFile), run.Step);
-        var before = run.Evaluate(ofBase: true, cancellationToken);
+        var before = run.Evaluate(ofBase: true, cancellationToken: cancellationToken);
         var (began, first, saved, terms) = (time.GetTimestamp(), run.Step, time.GetTimestamp(), 0L);
         while (run.Step < run.TotalSteps && !cancellationToken.IsCancellationRequested)
         {
@@ -41,7 +41,7 @@ public sealed class LocalTuning(TuningRun run, TuningRecipe recipe, string work,
 
             terms += sum.Terms;
             var isEpoch = run.Step % run.StepsPerEpoch == 0;
-            log.Add(new StepRecord(run.Step, sum.Losses / sum.Terms, sum.Terms, outcome.GradientNorm, outcome.RateFactor * recipe.LearningRate, isEpoch ? run.Evaluate(cancellationToken: CancellationToken.None)?.Loss : null));
+            log.Add(new StepRecord(run.Step, sum.Losses / sum.Terms, sum.Terms, outcome.GradientNorm, outcome.RateFactor * run.PeakRate, isEpoch ? run.Evaluate(cancellationToken: CancellationToken.None)?.Loss : null));
             var elapsed = time.GetElapsedTime(began);
             report(new TuningProgress(log.Steps[^1], run.TotalSteps, terms / elapsed.TotalSeconds, elapsed, elapsed / (run.Step - first) * (run.TotalSteps - run.Step)));
             if (time.GetElapsedTime(saved) >= CheckpointEvery || run.Step == run.TotalSteps)

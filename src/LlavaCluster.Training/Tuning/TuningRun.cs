@@ -140,8 +140,9 @@ public sealed class TuningRun : IDisposable
 
     /// <summary>The loss on the samples held out, without dropout.</summary>
     /// <param name="ofBase">Of the model as it was before any training.</param>
+    /// <param name="betweenMicroBatches">As of <see cref="Accumulate"/>.</param>
     /// <returns>Null where none are held out.</returns>
-    public HeldOutLoss? Evaluate(bool ofBase = false, CancellationToken cancellationToken = default)
+    public HeldOutLoss? Evaluate(bool ofBase = false, Action? betweenMicroBatches = null, CancellationToken cancellationToken = default)
     {
         if (_heldOut.Length == 0)
         {
@@ -150,7 +151,7 @@ public sealed class TuningRun : IDisposable
 
         if (!ofBase || _recipe.Method != TuningMethod.Full)
         {
-            return Mean(ofBase, cancellationToken);
+            return Mean(ofBase, betweenMicroBatches, cancellationToken);
         }
 
         // The base's weights have the trained ones' place.
@@ -158,7 +159,7 @@ public sealed class TuningRun : IDisposable
         try
         {
             _model.LoadBase();
-            return Mean(false, cancellationToken);
+            return Mean(false, betweenMicroBatches, cancellationToken);
         }
         finally
         {
@@ -231,7 +232,7 @@ public sealed class TuningRun : IDisposable
         GC.KeepAlive(kept);
     }
 
-    private HeldOutLoss Mean(bool ofBase, CancellationToken cancellationToken)
+    private HeldOutLoss Mean(bool ofBase, Action? betweenMicroBatches, CancellationToken cancellationToken)
     {
         int[][] batches = [.. _heldOut.Chunk(_recipe.MicroBatch)];
         using var loads = new OrderedPrefetcher<MicroBatch?>(index => index < batches.Length ? MicroBatchFeed.Load(_judge, batches[index]) : null, 0, 2);
@@ -242,6 +243,7 @@ public sealed class TuningRun : IDisposable
             var batch = loads.Next()!;
             losses += _model.Evaluate(batch, ofBase);
             terms += batch.Tokens.Terms;
+            betweenMicroBatches?.Invoke();
         }
 
         return new HeldOutLoss(losses / terms, terms);

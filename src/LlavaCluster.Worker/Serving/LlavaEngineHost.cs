@@ -9,6 +9,7 @@ using LlavaCluster.Engine.Execution;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Model;
+using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Decoding;
 using LlavaCluster.Storage.Objects;
 using Microsoft.Extensions.Hosting;
@@ -48,6 +49,11 @@ internal sealed partial class LlavaEngineHost(
             return new EngineStatus(status.Health == EngineHealth.Ready, status.Waiting);
         }
     }
+
+    /// <summary>What a trainer of adapters must know of the model; null while it loads, and for one that cannot be trained: packed, with a tower elsewhere, or of another family than LLaVA-1.5.</summary>
+    public TrainableModel? Trainable => _engine is not null && loading.Options.VisionTower is null && _model is { Network: { Packed: null, Config.Family: ModelFamily.Llava15 } } model
+        ? new TrainableModel(model.Card, model.Renderer.Template.Name)
+        : null;
 
     /// <summary>Whether requests run or wait.</summary>
     public bool IsBusy => _engine?.GetStatus() is { Running: > 0 } or { Waiting: > 0 };

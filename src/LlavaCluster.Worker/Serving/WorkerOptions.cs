@@ -39,10 +39,10 @@ public sealed class WorkerOptions
     public long KvBytes { get; init; } = 1L << 30;
 
     /// <summary>Memory of the LoRA adapters that stay on the device, in bytes. Default: 256 MiB.</summary>
-    public long AdapterBytes { get; init; } = 256L << 20;
+    public long AdapterBytes { get; init; } = 1L << 30;
 
     /// <summary>Bytes of an adapter's stored object at most. Default: 512 MiB.</summary>
-    public long AdapterObjectBytes { get; init; } = 512L << 20;
+    public long AdapterObjectBytes { get; init; } = 1L << 30;
 
     /// <summary>Adapters that are read from their stores at the same time. Default: 2.</summary>
     public int AdapterLoads { get; init; } = 2;
@@ -62,8 +62,8 @@ public sealed class WorkerOptions
     /// <summary>The share of the device's time that training gets while requests keep the engine busy; greater than 0, at most 1. Default: 0.1.</summary>
     public double TrainingShare { get; init; } = 0.1;
 
-    /// <summary>How long a trainer waits for another of its group that says nothing. Must exceed the time by which the slowest falls behind in a step. Default: one minute.</summary>
-    public TimeSpan RingTimeout { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>How long a trainer waits for another of its group that says nothing. One that is dead is seen at once, one that hangs is missed by its job; so this must only exceed the time by which the slowest falls behind. Default: 20 minutes.</summary>
+    public TimeSpan RingTimeout { get; init; } = TimeSpan.FromMinutes(20);
 
     /// <summary>How often fronts are told of this worker's load. Default: 300 ms.</summary>
     public TimeSpan ReportEvery { get; init; } = TimeSpan.FromMilliseconds(300);

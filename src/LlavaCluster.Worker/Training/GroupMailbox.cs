@@ -13,29 +13,23 @@ internal sealed class GroupMailbox
 
     public void Put(TrainerGroup group)
     {
-        Action? call;
         lock (_gate)
         {
             _next = _next is { } waiting && waiting.Generation > group.Generation ? waiting : group;
-            call = _call;
             _arrived.TrySetResult();
+            _call?.Invoke();
         }
-
-        call?.Invoke();
     }
 
     /// <summary>There will be no other.</summary>
     public void Close()
     {
-        Action? call;
         lock (_gate)
         {
             _closed = true;
-            call = _call;
             _arrived.TrySetResult();
+            _call?.Invoke();
         }
-
-        call?.Invoke();
     }
 
     /// <summary>The next group, when it comes; null where there will be none.</summary>
@@ -61,19 +55,16 @@ internal sealed class GroupMailbox
         }
     }
 
-    /// <summary>While the result is not disposed, <paramref name="call"/> is called when a group comes or none will; at once where one waits.</summary>
+    /// <summary>While the result is not disposed, <paramref name="call"/> is called when a group comes or none will; at once where one waits. Never after that: it must be short and not come back here.</summary>
     public IDisposable OnNext(Action call)
     {
-        bool now;
         lock (_gate)
         {
             _call = call;
-            now = _next is not null || _closed;
-        }
-
-        if (now)
-        {
-            call();
+            if (_next is not null || _closed)
+            {
+                call();
+            }
         }
 
         return new Listening(this);

@@ -45,9 +45,9 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
                 return;
             }
 
-            meter.Add(step, waited);
+            meter.Add(step, waited + together.TakeWaited().TotalSeconds);
             var isFirst = ring.Rank == 0;
-            log.Count(_run.Step, meter.TakeSeconds(), isFirst ? step.Terms : 0, isFirst && (meter.Elapsed >= ReportEvery || _run.Step == _run.TotalSteps) ? meter.Take() : null);
+            log.Count(_run.Step, meter.TakeSeconds(), isFirst ? step.Terms : 0, isFirst && step.Agreed && (meter.Elapsed >= ReportEvery || _run.Step == _run.TotalSteps) ? meter.Take() : null);
             var isDue = spec.CheckpointEvery is { } every ? _run.Step % every == 0 : surroundings.Clock.GetElapsedTime(stored) >= CheckpointEvery;
             due |= isDue;
             if (isFirst && step.Agreed && (due || step.Parts) && _run.Step < _run.TotalSteps)
@@ -63,7 +63,10 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
             }
         }
 
-        log.Finish(group.Generation, ring.Rank == 0 ? MakeResult(stop.Token) : null);
+        var began = surroundings.Clock.GetTimestamp();
+        var result = ring.Rank == 0 ? MakeResult(stop.Token) : null;
+        log.Count(_run.Step, surroundings.Clock.GetElapsedTime(began).TotalSeconds, 0, null);
+        log.Finish(group.Generation, result);
     }
 
     private bool WantsToPart(TrainerOrder order) => order == TrainerOrder.Part || (order == TrainerOrder.PartAtEpochEnd && (state.LocalSteps > 1 || (_run.Step + 1) % _run.StepsPerEpoch == 0));
@@ -112,7 +115,9 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
 
     private TrainingResult MakeResult(CancellationToken stop)
     {
-        var (before, after) = (_run.Evaluate(ofBase: true, stop)?.Loss ?? double.NaN, _run.Evaluate(cancellationToken: stop)?.Loss ?? double.NaN);
+        gate.Begin();
+        void Pass() => gate.Pass(stop.WaitHandle);
+        var (before, after) = (_run.Evaluate(ofBase: true, Pass, stop)?.Loss ?? double.NaN, _run.Evaluate(ofBase: false, Pass, stop)?.Loss ?? double.NaN);
         _run.Export(folder.File(Adapter));
         AdapterFile.Pack(folder.File(Adapter), folder.File(Adapter + ".safetensors"));
         var stored = folder.Store(Adapter + ".safetensors");

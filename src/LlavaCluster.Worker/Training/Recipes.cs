@@ -1,5 +1,6 @@
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Training.Tuning;
+using LlavaCluster.Worker.Serving;
 using Method = LlavaCluster.Training.Tuning.TuningMethod;
 
 namespace LlavaCluster.Worker.Training;
@@ -10,8 +11,10 @@ internal static class Recipes
     // LLaVA-1.5's: scripts/v1_5/finetune_lora.sh and pretrain.sh.
     private const double LoraRate = 2e-4, LoraProjectorRate = 2e-5, ProjectorRate = 1e-3;
 
-    /// <param name="contextLength">Of the model; a sample takes no more.</param>
-    public static TuningRecipe Of(TuningOptions options, int contextLength, bool hasValidation)
+    /// <summary>From here on a copy of the base in float32, and what each layer keeps for its gradient, would crowd out the engine; LLaVA's recipe has both in any size.</summary>
+    private const long Large = 500_000_000;
+
+    public static TuningRecipe Of(TuningOptions options, TrainableModel model, bool hasValidation)
     {
         var lora = options.Method == Abstractions.Training.TuningMethod.Lora;
         return new TuningRecipe
@@ -26,9 +29,12 @@ internal static class Recipes
             WeightDecay = options.WeightDecay,
             WarmupRatio = options.Warmup,
             ClipNorm = options.ClipNorm,
-            MaxTokens = Math.Min(options.MaxTokens ?? contextLength, contextLength),
+            MaxTokens = Math.Min(options.MaxTokens ?? model.Card.ContextLength, model.Card.ContextLength),
             Seed = options.Seed,
             GroupByLength = options.GroupByLength,
+            Template = model.Template,
+            BFloat16 = model.Card.Parameters >= Large,
+            GradientCheckpointing = model.Card.Parameters >= Large,
             HeldOutShare = hasValidation ? 0 : options.HeldOut,
         };
     }

@@ -20,14 +20,14 @@ internal sealed class StepMeter(TuningRun run, TimeProvider clock)
 
     public void Begin() => _began = clock.GetTimestamp();
 
-    /// <param name="waited">Seconds of the step in which the device was left to requests.</param>
+    /// <param name="waited">Seconds of the step in which the device was left to requests, or waited for other members.</param>
     public void Add(GroupStep step, double waited)
     {
         _seconds += clock.GetElapsedTime(_began).TotalSeconds - waited;
         _losses += step.Loss * step.Terms;
         _terms += step.Terms;
         _last = step;
-        LastLoss = _losses / _terms;
+        LastLoss = _terms > 0 ? _losses / _terms : LastLoss;
     }
 
     /// <summary>Of the device, since it was asked last.</summary>

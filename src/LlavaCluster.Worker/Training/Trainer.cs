@@ -20,7 +20,7 @@ internal sealed class Trainer(TrainerSurroundings surroundings, ILoggerFactory l
         {
             lock (_gate)
             {
-                return _closed || surroundings.Engine.Models is not [var model, ..] ? null : new TrainerCard([model.Name], _session?.Job.ToString());
+                return _closed || surroundings.Engine.Trainable is not { } model ? null : new TrainerCard([model.Card.Name], _session?.Job.ToString());
             }
         }
     }
@@ -30,12 +30,12 @@ internal sealed class Trainer(TrainerSurroundings surroundings, ILoggerFactory l
     {
         lock (_gate)
         {
-            if (_closed || (_session is { } other && other.Job != assignment.Job))
+            if (_closed || surroundings.Engine.Trainable is not { } model || (_session is { } other && other.Job != assignment.Job))
             {
                 return null;
             }
 
-            _session ??= new TrainerSession(assignment, surroundings, Free, loggers.CreateLogger<TrainerSession>());
+            _session ??= new TrainerSession(assignment, model, surroundings, Free, loggers.CreateLogger<TrainerSession>());
             return _session.Endpoint;
         }
     }

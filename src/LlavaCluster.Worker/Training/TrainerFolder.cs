@@ -4,10 +4,26 @@ using LlavaCluster.Storage.Objects;
 
 namespace LlavaCluster.Worker.Training;
 
-/// <summary>A trainer's files while it works on a job: copies of the tenant's objects, checked, and what is about to become one. Deleted with it. For the trainer's thread, which waits for the store.</summary>
-internal sealed class TrainerFolder(IObjectStore objects, TenantId tenant, CancellationToken stop) : IDisposable
+/// <summary>A trainer's files while it works on a job: copies of the tenant's objects, checked, and what is about to become one. Deleted with it, and what a killed one left with the next. For the trainer's thread, which waits for the store.</summary>
+internal sealed class TrainerFolder : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("llava-trainer-");
+    private readonly IObjectStore _objects;
+    private readonly TenantId _tenant;
+    private readonly CancellationToken _stop;
+    private readonly DirectoryInfo _folder;
+
+    /// <param name="path">This trainer's alone.</param>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public TrainerFolder(string path, IObjectStore objects, TenantId tenant, CancellationToken stop)
+    {
+        (_objects, _tenant, _stop, _folder) = (objects, tenant, stop, new DirectoryInfo(path));
+        if (_folder.Exists)
+        {
+            _folder.Delete(recursive: true);
+        }
+
+        _folder.Create();
+    }
 
     public string File(string name) => Path.Combine(_folder.FullName, name);
 
@@ -23,7 +39,7 @@ internal sealed class TrainerFolder(IObjectStore objects, TenantId tenant, Cance
 
     private async Task<bool> TryFetchAsync(ObjectId id, string path)
     {
-        await using var stored = await objects.OpenAsync(tenant, id, stop);
+        await using var stored = await _objects.OpenAsync(_tenant, id, _stop);
         if (stored is null)
         {
             return false;
@@ -31,16 +47,16 @@ internal sealed class TrainerFolder(IObjectStore objects, TenantId tenant, Cance
 
         await using (var copy = System.IO.File.Create(path))
         {
-            await stored.CopyToAsync(copy, stop);
+            await stored.CopyToAsync(copy, _stop);
         }
 
         await using var written = System.IO.File.OpenRead(path);
-        return ObjectId.OfHash(await SHA256.HashDataAsync(written, stop)) == id;
+        return ObjectId.OfHash(await SHA256.HashDataAsync(written, _stop)) == id;
     }
 
     private async Task<StoredObject> StoreAsync(string path)
     {
         await using var file = System.IO.File.OpenRead(path);
-        return await objects.PutAsync(tenant, file, long.MaxValue, stop);
+        return await _objects.PutAsync(_tenant, file, long.MaxValue, _stop);
     }
 }

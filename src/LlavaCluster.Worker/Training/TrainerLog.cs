@@ -22,7 +22,7 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
     private TrainingMetrics? _metrics;
     private readonly Queue<TrainingCheckpoint> _checkpoints = new();
     private TrainingResult? _result;
-    private string? _message;
+    private readonly Queue<string> _messages = new();
     private ImmutableArray<ObjectId> _damaged = [];
 
     public bool HasNews
@@ -54,7 +54,11 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
         lock (_gate)
         {
             (_phase, _generation) = (phase, generation);
-            _message = message ?? _message;
+            if (message is not null)
+            {
+                _messages.Enqueue(message);
+            }
+
             _news.TrySetResult();
         }
     }
@@ -119,10 +123,10 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
             _sent = new TrainerReport
             {
                 Trainer = trainer, Endpoint = endpoint, Number = ++_number, Generation = _generation, Phase = _phase, Step = _step, TotalSteps = _totalSteps, StepsPerEpoch = _stepsPerEpoch,
-                DeviceSeconds = _seconds, TrainedTokens = _tokens, Metrics = _metrics, Checkpoint = _checkpoints.TryDequeue(out var checkpoint) ? checkpoint : null, Result = _result, Message = _message, Damaged = _damaged,
+                DeviceSeconds = _seconds, TrainedTokens = _tokens, Metrics = _metrics, Checkpoint = _checkpoints.TryDequeue(out var checkpoint) ? checkpoint : null, Result = _result, Message = _messages.TryDequeue(out var message) ? message : null, Damaged = _damaged,
             };
-            (_seconds, _tokens, _metrics, _message, _damaged) = (0, 0, null, null, []);
-            if (_checkpoints.Count > 0)
+            (_seconds, _tokens, _metrics, _damaged) = (0, 0, null, []);
+            if (_checkpoints.Count + _messages.Count > 0)
             {
                 _news.TrySetResult();
             }

@@ -2,6 +2,7 @@ using System.Net;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Training.Distributed;
+using LlavaCluster.Worker.Serving;
 using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Worker.Training;
@@ -28,12 +29,12 @@ internal sealed partial class TrainerSession
 
     /// <param name="free">Called when the session has ended and given everything back.</param>
     /// <exception cref="System.Net.Sockets.SocketException">No port can be had.</exception>
-    public TrainerSession(TrainerAssignment assignment, TrainerSurroundings surroundings, Action<TrainerSession> free, ILogger<TrainerSession> logger)
+    public TrainerSession(TrainerAssignment assignment, TrainableModel model, TrainerSurroundings surroundings, Action<TrainerSession> free, ILogger<TrainerSession> logger)
     {
         (Job, _surroundings, _free, _logger) = (assignment.Job, surroundings, free, logger);
         _listener = surroundings.Listen();
         _log = new TrainerLog(surroundings.Key, Endpoint, surroundings.Clock);
-        _work = new TrainerWork(assignment, surroundings, _listener, _groups, _log, _leave.Token);
+        _work = new TrainerWork(assignment, model, surroundings, _listener, _groups, _log, _leave.Token);
         LogJoined(Job);
         Ended = RunAsync();
     }
@@ -81,8 +82,8 @@ internal sealed partial class TrainerSession
         await _work.Ended;
         await TellTheEndAsync();
         await _listener.DisposeAsync();
-        _free(this);
         LogLeft(Job);
+        _free(this);
         _leave.Dispose();
     }
 
@@ -107,6 +108,11 @@ internal sealed partial class TrainerSession
             {
                 LogGivenUp(Job);
                 return;
+            }
+            else
+            {
+                await Task.WhenAny(Task.Delay(ReportEvery, _surroundings.Clock, _leave.Token)); // what is new would be told in vain
+                continue;
             }
 
             await _log.NewsAsync(ReportEvery, _leave.Token);

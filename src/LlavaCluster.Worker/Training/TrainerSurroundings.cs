@@ -15,13 +15,16 @@ namespace LlavaCluster.Worker.Training;
 
 /// <summary>What a trainer reaches outside itself: the engine beside which it works, the tenant's objects, the job's grain, and the address at which other trainers find it.</summary>
 internal sealed class TrainerSurroundings(
-    LlavaEngineHost engine, IObjectStore objects, IGrainFactory grains, TenantStamps stamps, LlavaCluster.Hosting.ClusterOptions cluster, WorkerOptions options, IOptions<SiloOptions> silo, TimeProvider clock)
+    LlavaEngineHost engine, IObjectStore objects, DataDirectory data, IGrainFactory grains, TenantStamps stamps, LlavaCluster.Hosting.ClusterOptions cluster, WorkerOptions options, IOptions<SiloOptions> silo, TimeProvider clock)
 {
     public LlavaEngineHost Engine => engine;
 
     public IObjectStore Objects => objects;
 
     public WorkerOptions Options => options;
+
+    /// <summary>Where a trainer of this silo, whose name no other process has, may keep files.</summary>
+    public string Folder { get; } = Path.Combine(data.Path, "trainers", Uri.EscapeDataString(silo.Value.SiloName));
 
     public TimeProvider Clock => clock;
 

@@ -5,6 +5,7 @@ using LlavaCluster.Model.Weights;
 using LlavaCluster.Training.Data.Conversations;
 using LlavaCluster.Training.Distributed;
 using LlavaCluster.Training.Tuning;
+using LlavaCluster.Worker.Serving;
 
 namespace LlavaCluster.Worker.Training;
 
@@ -12,7 +13,7 @@ namespace LlavaCluster.Worker.Training;
 /// What a trainer's thread does: reads model and data, then works in one group after the other until there is none, the job is done or cannot be. Its members but <see cref="Run"/> may be called
 /// from any thread.
 /// </summary>
-internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundings surroundings, RingListener listener, GroupMailbox groups, TrainerLog log, CancellationToken leave)
+internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel model, TrainerSurroundings surroundings, RingListener listener, GroupMailbox groups, TrainerLog log, CancellationToken leave)
 {
     private const string Pictures = "pictures.zip";
     private const int ReportedRecords = 5;
@@ -57,15 +58,16 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainerSurroundi
         TorchSharp.torch.set_num_threads(surroundings.Options.TrainingThreads);
         var gate = new TrainingGate(surroundings.Engine, surroundings.Options.TrainingShare, surroundings.Clock);
         gate.Lower();
-        using var folder = new TrainerFolder(surroundings.Objects, assignment.Job.Tenant, leave);
+        using var folder = new TrainerFolder(surroundings.Folder, surroundings.Objects, assignment.Job.Tenant, leave);
         var spec = assignment.Spec;
-        var model = surroundings.Options.ModelFolder;
-        var recipe = Recipes.Of(spec.Options, surroundings.Engine.Models[0].ContextLength, spec.ValidationFile is not null);
+        var recipe = Recipes.Of(spec.Options, model, spec.ValidationFile is not null);
+        var began = surroundings.Clock.GetTimestamp();
         FetchPictures(folder, spec);
         using var data = OpenData(folder, recipe, spec, spec.TrainingFile, "training_file");
         using var validation = spec.ValidationFile is { } judge ? OpenData(folder, recipe, spec, judge, "validation_file") : null;
-        using var run = new TuningRun(model, recipe, data, validation: validation);
+        using var run = new TuningRun(surroundings.Options.ModelFolder, recipe, data, validation: validation);
         log.Measure(run.TotalSteps, run.StepsPerEpoch);
+        log.Count(0, surroundings.Clock.GetElapsedTime(began).TotalSeconds, 0, null);
         log.Enter(TrainerPhase.Waiting, 0);
         var shop = new GroupWork(new MemberState(run, spec.Options.LocalSteps), folder, gate, surroundings, spec, log, leave);
         while (groups.TakeAsync().GetAwaiter().GetResult() is { } group)

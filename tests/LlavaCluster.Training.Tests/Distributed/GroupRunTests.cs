@@ -95,6 +95,8 @@ public sealed class GroupRunTests : IDisposable
         Train(members);
 
         Assert.All(members, member => Assert.Equal((0L, 0L), (member.Run.Step, member.Divergence!.Step)));
+        Assert.NotNull(members[1].Divergence!.Record);
+        Assert.Equal(members[1].Divergence!.Record, members[0].Divergence!.Record);
         Free(members);
     }
 

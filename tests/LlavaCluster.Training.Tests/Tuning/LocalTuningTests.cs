@@ -61,7 +61,7 @@ public sealed class LocalTuningTests : IDisposable
         using var data = _data.Open(Recipe, TuningData.Records(16));
         using var run = new TuningRun(TuningData.Model, Recipe, data);
 
-        var result = new LocalTuning(run, Recipe, Path.Combine(_data.Folder, "done"), TimeProvider.System).Run(_ => seen++, TestContext.Current.CancellationToken);
+        var result = new LocalTuning(run, Path.Combine(_data.Folder, "done"), TimeProvider.System).Run(_ => seen++, TestContext.Current.CancellationToken);
 
         Assert.True(result.Complete);
         Assert.Equal(0, seen);
@@ -97,7 +97,7 @@ public sealed class LocalTuningTests : IDisposable
         using var stop = new CancellationTokenSource();
         using var data = _data.Open(Recipe, TuningData.Records(16));
         using var run = new TuningRun(TuningData.Model, Recipe, data);
-        var local = new LocalTuning(run, Recipe, Path.Combine(_data.Folder, name), TimeProvider.System) { Note = told.Add, CheckpointEvery = every ?? TimeSpan.FromHours(1) };
+        var local = new LocalTuning(run, Path.Combine(_data.Folder, name), TimeProvider.System) { Note = told.Add, CheckpointEvery = every ?? TimeSpan.FromHours(1) };
         result = local.Run(
             _ =>
             {

@@ -89,13 +89,13 @@ public sealed class TuningRunTests : IDisposable
         using var data = _data.Open(recipe, TuningData.Records(14));
         using var run = new TuningRun(TuningData.Model, recipe, data);
         var before = run.Evaluate(cancellationToken: TestContext.Current.CancellationToken)!.Value;
-        Assert.Equal(run.Evaluate(ofBase: true, TestContext.Current.CancellationToken)!.Value, before);
+        Assert.Equal(run.Evaluate(ofBase: true, cancellationToken: TestContext.Current.CancellationToken)!.Value, before);
         while (run.Step < run.TotalSteps)
         {
             Take(run);
         }
 
-        Assert.Equal(before, run.Evaluate(ofBase: true, TestContext.Current.CancellationToken)!.Value);
+        Assert.Equal(before, run.Evaluate(ofBase: true, cancellationToken: TestContext.Current.CancellationToken)!.Value);
         Assert.InRange(run.Evaluate(cancellationToken: TestContext.Current.CancellationToken)!.Value.Loss, 0, before.Loss - 0.1);
     }
 

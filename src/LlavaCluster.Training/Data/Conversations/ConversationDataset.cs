@@ -36,9 +36,10 @@ public sealed class ConversationDataset : IDisposable
         string file, PictureStore pictures, SampleEncoder encoder, DatasetOptions? options = null, Action<int>? progress = null, CancellationToken cancellationToken = default)
     {
         options ??= new DatasetOptions();
-        var records = RecordFile.Open(file);
+        RecordFile? records = null;
         try
         {
+            records = RecordFile.Open(file);
             var scan = new DatasetScan(records, pictures, encoder, options);
             scan.Run(progress, cancellationToken);
             if (scan.Kept.Count > 0 && (scan.Report.Bad == 0 || options.BadRecords == BadRecordPolicy.Skip))
@@ -52,7 +53,8 @@ public sealed class ConversationDataset : IDisposable
         }
         catch
         {
-            records.Dispose();
+            records?.Dispose();
+            pictures.Dispose();
             throw;
         }
     }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -28,7 +29,7 @@ internal sealed class DatasetScan(RecordFile records, PictureStore pictures, Sam
         for (var first = 0; first < records.Count; first += Chunk)
         {
             var count = Math.Min(Chunk, records.Count - first);
-            Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellationToken }, i => verdicts[i] = Judge(first + i));
+            JudgeAll(first, count, verdicts, cancellationToken);
             for (var i = 0; i < count; i++)
             {
                 Take(first + i, verdicts[i], digest);
@@ -39,6 +40,18 @@ internal sealed class DatasetScan(RecordFile records, PictureStore pictures, Sam
 
         Report.Records = records.Count;
         Digest = Convert.ToHexStringLower(digest.GetHashAndReset());
+    }
+
+    private void JudgeAll(int first, int count, Verdict[] verdicts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellationToken }, i => verdicts[i] = Judge(first + i));
+        }
+        catch (AggregateException faults)
+        {
+            ExceptionDispatchInfo.Throw(faults.InnerExceptions[0]); // of what is wrong with the file there is one cause
+        }
     }
 
     public static (byte[]? Bytes, BadRecordKind Kind, string Reason) Read(PictureReference picture, PictureStore store, DatasetOptions options)

@@ -46,7 +46,7 @@ public sealed class SampleEncoder
     /// <summary>3 * S * S.</summary>
     public int ValuesPerPicture { get; }
 
-    /// <summary>For a model folder, with the template of that name or, for null, the folder's own: what it says, or its family's.</summary>
+    /// <summary>For a model folder, pictures the right way up as its server sees them, with the template of that name or, for null, the folder's own: what it says, or its family's.</summary>
     /// <exception cref="CheckpointException">The folder is no model, or asks for a template that is not known.</exception>
     public static SampleEncoder For(string folder, string? template, int maxTokens, double questionFirst = 0, int seed = 0)
     {
@@ -54,7 +54,7 @@ public sealed class SampleEncoder
         var file = Path.Combine(folder, ModelFolderWriter.TemplateFile);
         var name = template ?? (File.Exists(file) ? File.ReadAllText(file).Trim() : ConversationTemplate.VicunaV1.Name);
         var found = ConversationTemplate.Find(name) ?? throw new CheckpointException(folder, $"asks for the conversation template \"{RecordFault.Short(name)}\", which is not known.");
-        return new SampleEncoder(config, TextCodec.Load(folder, config), found, PreprocessingConfigReader.Read(folder, config), maxTokens, questionFirst, seed);
+        return new SampleEncoder(config, TextCodec.Load(folder, config), found, PreprocessingConfigReader.Read(folder, config) with { ApplyOrientation = true }, maxTokens, questionFirst, seed);
     }
 
     /// <summary>A conversation's tokens, or why it has none that can be learned.</summary>
