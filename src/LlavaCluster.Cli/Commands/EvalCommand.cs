@@ -22,7 +22,7 @@ internal static class EvalCommand
         var url = new Option<Uri?>("--url") { Description = "Root of a running server; the examination goes through its API.", CustomParser = ParseUrl };
         var model = new Option<string?>("--model") { Description = "A model folder to examine in this process instead." };
         var key = new Option<string?>("--api-key") { Description = "Key for the server." };
-        var questions = new Option<int>("--questions") { DefaultValueFactory = _ => SceneQuestionSet.DefaultCount, Description = "A multiple of 20." };
+        var questions = new Option<int>("--questions") { DefaultValueFactory = _ => SceneQuestionSet.DefaultCount, Description = $"A multiple of {SceneQuestionSet.Unit}." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Of the evaluation scenes, which training never sees." };
         var artist = new Option<string>("--artist") { DefaultValueFactory = _ => "training", Description = "Whose drawings: training or heldout." };
         artist.AcceptOnlyFromAmong("training", "heldout");
@@ -31,9 +31,9 @@ internal static class EvalCommand
         var command = new Command("scenes", "Ask about scenes never seen in training and grade the answers.") { url, model, key, questions, seed, artist, concurrency, file };
         questions.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is var count && (count <= 0 || count % 20 != 0))
+            if (result.GetValueOrDefault<int>() is var count && (count <= 0 || count % SceneQuestionSet.Unit != 0))
             {
-                result.AddError($"--questions must be a positive multiple of 20; was {count}.");
+                result.AddError($"--questions must be a positive multiple of {SceneQuestionSet.Unit}; was {count}.");
             }
         });
         concurrency.Validators.Add(result =>

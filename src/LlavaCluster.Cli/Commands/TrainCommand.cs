@@ -30,15 +30,16 @@ internal static class TrainCommand
             }
         });
         var from = new Option<string?>("--from") { Description = $"What to go on from. With --preset {Scenes}: a model of the preset, of which only the last phase runs (instruction); give another --seed than it was trained with, so that it sees other scenes. Otherwise: an adapter of the same recipe." };
+        var tower = new Option<bool>("--tower") { Description = $"With --preset {Scenes} and --from: let the vision tower learn on too, and the projector be aligned to it anew, before the last phase." };
         var tuning = new TuningOptions();
-        var command = new Command("train", "Train a model.") { preset, folder, work, threads, seed, scale, from };
+        var command = new Command("train", "Train a model.") { preset, folder, work, threads, seed, scale, from, tower };
         tuning.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (parsed.GetValue(preset) == Scenes)
             {
                 var artwork = await new ScenePackages().LoadLibraryAsync(SceneArtist.Training, SceneClasses.Default, cancellationToken);
-                return RunScenes(new ScenesRecipe { Seed = parsed.GetValue(seed) ?? 1 }.Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetValue(work) ?? "scenes-work", parsed.GetRequiredValue(threads), parsed.GetValue(from), cancellationToken);
+                return RunScenes(new ScenesRecipe { Seed = parsed.GetValue(seed) ?? 1 }.Scale(parsed.GetRequiredValue(scale)), artwork, parsed.GetRequiredValue(folder), parsed.GetValue(work) ?? "scenes-work", parsed.GetRequiredValue(threads), parsed.GetValue(from) is { } model ? new ScenesContinuation(model, parsed.GetValue(tower)) : null, cancellationToken);
             }
 
             var target = parsed.GetRequiredValue(folder);
@@ -51,7 +52,7 @@ internal static class TrainCommand
         return command;
     }
 
-    private static int RunScenes(ScenesRecipe recipe, ArtworkLibrary artwork, string folder, string work, int threads, string? from, CancellationToken cancellationToken)
+    private static int RunScenes(ScenesRecipe recipe, ArtworkLibrary artwork, string folder, string work, int threads, ScenesContinuation? from, CancellationToken cancellationToken)
     {
         TorchSharp.torch.set_num_threads(1); // a replica is a thread
         _ = MatmulPrecision.TryAllowBFloat16();

@@ -39,7 +39,7 @@ public sealed class ChatApiExaminee : IExaminee
         return new ChatApiExaminee(http, first ?? throw new InvalidOperationException($"{http.BaseAddress} lists no model."), concurrency);
     }
 
-    public async Task<string> AnswerAsync(Scene scene, string question, CancellationToken cancellationToken)
+    public async Task<string> AnswerAsync(Scene scene, IReadOnlyList<ExamTurn> before, string question, CancellationToken cancellationToken)
     {
         var picture = $"data:image/png;base64,{Convert.ToBase64String(SceneImages.EncodePng(scene))}";
         var body = new
@@ -47,7 +47,7 @@ public sealed class ChatApiExaminee : IExaminee
             model = _model,
             temperature = 0,
             max_tokens = MostNewTokens,
-            messages = new[] { new { role = "user", content = new object[] { new { type = "image_url", image_url = new { url = picture } }, new { type = "text", text = question } } } },
+            messages = Messages(picture, before, question),
         };
         using var response = await _http.PostAsJsonAsync("v1/chat/completions", body, cancellationToken).ConfigureAwait(false);
         var text = await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
@@ -61,4 +61,18 @@ public sealed class ChatApiExaminee : IExaminee
     }
 
     public void Dispose() => _http.Dispose();
+
+    // The picture stands with the first question.
+    private static List<object> Messages(string picture, IReadOnlyList<ExamTurn> before, string question)
+    {
+        string[] questions = [.. before.Select(turn => turn.Question), question];
+        var messages = new List<object> { new { role = "user", content = new object[] { new { type = "image_url", image_url = new { url = picture } }, new { type = "text", text = questions[0] } } } };
+        foreach (var (answered, next) in before.Zip(questions.Skip(1)))
+        {
+            messages.Add(new { role = "assistant", content = answered.Answer });
+            messages.Add(new { role = "user", content = next });
+        }
+
+        return messages;
+    }
 }

@@ -44,12 +44,12 @@ public sealed class ModelExaminee : IExaminee
 
     public int Concurrency => 1;
 
-    public Task<string> AnswerAsync(Scene scene, string question, CancellationToken cancellationToken)
+    public Task<string> AnswerAsync(Scene scene, IReadOnlyList<ExamTurn> before, string question, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope();
         using var inference = inference_mode();
         var ids = new List<int>();
-        Prompt(scene, question);
+        Prompt(scene, before, question);
         for (var next = Step(); ids.Count < MostNewTokens && !_model.Config.EosTokenIds.Contains(next); next = Step())
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -70,7 +70,7 @@ public sealed class ModelExaminee : IExaminee
         _model.Dispose();
     }
 
-    private void Prompt(Scene scene, string question)
+    private void Prompt(Scene scene, IReadOnlyList<ExamTurn> before, string question)
     {
         var prepared = _preprocessor.Prepare(new RgbImage(scene.Size, scene.Size, scene.Pixels.ToArray()));
         var side = _model.Config.Vision.ImageSize;
@@ -78,7 +78,9 @@ public sealed class ModelExaminee : IExaminee
         var features = _model.Network.PackTiles(_model.Network.EncodeTiles(pixels), prepared.Layout).contiguous(); // [tokens, hidden]
         var ids = new List<long>();
         _step.Clear();
-        foreach (var token in _codec.Encode(_prompts.Render([PromptMessage.User(question, 0)], opens: true)))
+        string[] questions = [.. before.Select(turn => turn.Question), question];
+        PromptMessage[] messages = [PromptMessage.User(questions[0], 0), .. before.Zip(questions.Skip(1)).SelectMany(pair => new[] { PromptMessage.Assistant(pair.First.Answer), PromptMessage.User(pair.Second) })];
+        foreach (var token in _codec.Encode(_prompts.Render(messages, opens: true)))
         {
             if (token.Picture >= 0)
             {

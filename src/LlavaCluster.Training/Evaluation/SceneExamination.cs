@@ -8,7 +8,7 @@ public sealed class SceneExamination(SceneRenderer renderer)
 {
     private readonly SceneGrader _grader = new(renderer.Classes);
 
-    /// <param name="questions">A multiple of 20.</param>
+    /// <param name="questions">A multiple of <see cref="SceneQuestionSet.Unit"/>.</param>
     /// <param name="seed">Of the evaluation split, which shares no scene with training.</param>
     /// <param name="examinee">Answers.</param>
     /// <param name="progress">Questions answered so far; null for none.</param>
@@ -25,8 +25,10 @@ public sealed class SceneExamination(SceneRenderer renderer)
             async (index, token) =>
             {
                 var item = items[index];
-                var answer = await examinee.AnswerAsync(renderer.Render(item.Key), item.Question.Text, token).ConfigureAwait(false);
-                answers[index] = new ExamAnswer(item, answer, _grader.Grade(item.Question, answer));
+                var scene = renderer.Render(item.Key);
+                ExamTurn[] before = item.First is { } first ? [new ExamTurn(first.Text, await examinee.AnswerAsync(scene, [], first.Text, token).ConfigureAwait(false))] : [];
+                var answer = await examinee.AnswerAsync(scene, before, item.Question.Text, token).ConfigureAwait(false);
+                answers[index] = new ExamAnswer(item, before, answer, _grader.Grade(item.Question, answer));
                 progress?.Report(Interlocked.Increment(ref done));
             }).ConfigureAwait(false);
         return answers;
@@ -93,6 +95,12 @@ public sealed class SceneExamination(SceneRenderer renderer)
         json.WriteStartObject();
         json.WriteString("image", answer.Item.Key.ToString());
         json.WriteString("kind", question.Kind.ToString());
+        foreach (var turn in answer.Before)
+        {
+            json.WriteString("first_question", turn.Question);
+            json.WriteString("first_answer", turn.Answer);
+        }
+
         json.WriteString("question", question.Text);
         json.WritePropertyName("expected");
         JsonSerializer.Serialize(json, question.Expected);

@@ -73,6 +73,9 @@ public sealed record ScenesRecipe
 
     public PhaseOptions Instruction => new() { Name = "instruction", Steps = InstructionSteps, SamplesPerStep = ConversationsPerStep, LearningRate = 5e-4 };
 
+    /// <summary>More of the encoder phase, from a tower that has been through it.</summary>
+    public PhaseOptions ContinuedEncoder => Encoder with { LearningRate = 5e-4 };
+
     /// <summary>More of the instruction phase, from weights that have been through it: the full rate would first undo some of what they know.</summary>
     public PhaseOptions Continued => Instruction with { LearningRate = 3e-4 };
 

@@ -20,8 +20,8 @@ namespace LlavaCluster.Training.Presets;
 /// </summary>
 /// <param name="work">Checkpoints and the tokeniser; keep it to resume.</param>
 /// <param name="replicas">Threads that compute.</param>
-/// <param name="from">A model folder of this preset whose weights the last phase starts from, at a lower rate, in place of all phases before it; null to train from nothing. Its scenes come again where it was trained with the recipe's seed.</param>
-public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, string? from = null)
+/// <param name="from">What to go on from, at lower rates, in place of the phases before; null to train from nothing. Its scenes come again where it was trained with the recipe's seed.</param>
+public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, string work, int replicas, TimeProvider time, ScenesContinuation? from = null)
 {
     private const int CorpusScenes = 3000;
 
@@ -39,21 +39,29 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
         var pieces = SentencePieceTokenizer.Read(tokenizer).Count;
         var config = ScenesRecipe.Config(pieces);
         var samples = new SceneSamples(_renderer, _teacher, TextCodec.ForTraining(tokenizer, config), recipe);
-        using var start = from is null ? null : CheckpointReader.Open(from);
-        IWeightSource rest = start is null ? new WeightInitializer(config, recipe.Seed, CPU) : new CheckpointCopies(start);
-        if (start is not null)
+        using var start = from is null ? null : CheckpointReader.Open(from.Folder);
+        var random = new WeightInitializer(config, recipe.Seed, CPU);
+        IWeightSource rest = start is null ? random : new CheckpointCopies(start, random);
+        if (from is not null)
         {
-            return LearnTokens(recipe.Continued, [], (first, count) => samples.Instructions(first, count), Any, IsTaught, Export) && Exported();
+            return (!from.Tower || (Look(recipe.ContinuedEncoder) && Align([recipe.Encoder], IsNoTower)))
+                && LearnTokens(recipe.Continued, from.Tower ? [recipe.Alignment, recipe.Encoder] : [], (first, count) => samples.Instructions(first, count), from.Tower ? IsLanguage : Any, IsTaught, Export)
+                && Exported();
         }
 
-        return Learn(recipe.Encoder, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead)
+        return Look(recipe.Encoder)
             && Learn(recipe.Recall, [], (first, count) => samples.Recall(first, count), Told, Any, IsLanguage)
             && Learn(recipe.Language, [recipe.Recall], (first, count) => samples.Language(first, count), Told, Any, IsLanguage)
             && LearnTokens(recipe.Projector, [recipe.Language, recipe.Encoder], (first, count) => samples.Captions(first, count), IsProjector, IsProjector)
-            && Learn(
-                recipe.Alignment, [recipe.Projector, recipe.Language, recipe.Encoder], (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, samples.Words, _autocast), None, IsProjector)
+            && Align([recipe.Projector, recipe.Language, recipe.Encoder], None)
             && LearnTokens(recipe.Instruction, [recipe.Alignment, recipe.Language, recipe.Encoder], (first, count) => samples.Instructions(first, count), None, IsTaught, Export)
             && Exported();
+
+        bool Look(PhaseOptions phase) =>
+            Learn(phase, [], (first, count) => samples.Patches(first, count), weights => new PatchObjective(config, weights, artwork.Classes.Count + 1, _autocast), Any, IsTowerOrHead);
+
+        bool Align(PhaseOptions[] after, Func<string, bool> isFresh) =>
+            Learn(recipe.Alignment, after, (first, count) => samples.Patches(first, count), weights => new WordAlignmentObjective(config, weights, samples.Words, _autocast), isFresh, IsProjector);
 
         NextTokenObjective Told(IWeightSource weights) => new(config, weights, _autocast, samples.Words);
 
@@ -86,6 +94,8 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private static bool None(string name) => false;
 
+    private static bool IsNoTower(string name) => !name.StartsWith("vision_tower.", StringComparison.Ordinal);
+
     private static bool IsTowerOrHead(string name) => name.StartsWith("vision_tower.", StringComparison.Ordinal) || name.StartsWith("dense_head.", StringComparison.Ordinal);
 
     private static bool IsLanguage(string name) => name.StartsWith("language_model.", StringComparison.Ordinal) || name.StartsWith("lm_head.", StringComparison.Ordinal);
@@ -111,7 +121,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
     {
         if (from is not null)
         {
-            return Path.Combine(from, "tokenizer.model");
+            return Path.Combine(from.Folder, "tokenizer.model");
         }
 
         var file = Path.Combine(work, "tokenizer.model");
@@ -127,7 +137,7 @@ public sealed class ScenesTraining(ScenesRecipe recipe, ArtworkLibrary artwork, 
 
     private void Write(string folder, LlavaConfig config, string tokenizer, IWeightSource rest)
     {
-        using var weights = from is null
+        using var weights = from is null or { Tower: true }
             ? new CheckpointSource([File(recipe.Instruction), File(recipe.Encoder)], rest, None)
             : new CheckpointSource([File(recipe.Instruction)], rest, Any);
         ModelFolderWriter.Write(folder, config, planned => weights.Take(planned.Name, [.. planned.Shape]), System.IO.File.ReadAllBytes(tokenizer), ScalarType.BFloat16, ConversationTemplate.Bare.Name, pad: true);

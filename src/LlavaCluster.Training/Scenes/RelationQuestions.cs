@@ -26,7 +26,7 @@ internal static class RelationQuestions
     /// <summary>"And what is left of it?" after a turn that named exactly one thing.</summary>
     public static SceneQuestion? TryFollowUp(SceneView view, SceneQuestion previous, SceneRandom random)
     {
-        if (previous.Kind is not (SceneQuestionKind.Naming or SceneQuestionKind.Relation)
+        if (previous.Kind is not (SceneQuestionKind.Naming or SceneQuestionKind.Relation or SceneQuestionKind.FollowUp)
             || view.Unique.FirstOrDefault(thing => thing.Class.Name == previous.Expected[0]) is not { } origin)
         {
             return null;
@@ -39,7 +39,7 @@ internal static class RelationQuestions
         }
 
         var asked = random.Pick(clear);
-        return Named(SceneWording.Fill(random, FollowUpFrames, asked.Preposition), OnlyThing(view, origin, asked)!);
+        return Named(SceneQuestionKind.FollowUp, SceneWording.Fill(random, FollowUpFrames, asked.Preposition), OnlyThing(view, origin, asked)!);
     }
 
     private static SceneQuestion? AskYesNo(SceneView view, SceneRandom random)
@@ -79,15 +79,15 @@ internal static class RelationQuestions
         }
 
         var (origin, direction, thing) = random.Pick(clear);
-        return Named(SceneWording.Fill(random, WhatFrames, direction.Preposition, origin.Class.Name), thing!);
+        return Named(SceneQuestionKind.Relation, SceneWording.Fill(random, WhatFrames, direction.Preposition, origin.Class.Name), thing!);
     }
 
     // The thing is named again and the verdict comes last: a small model then says where a thing is right after its name, and reads its verdict off what it said.
     private static string Fact((SceneThing Thing, SceneThing Origin, SceneDirection Direction) pair) =>
         $"The {pair.Thing.Class.Name} is {pair.Direction.Preposition} the {pair.Origin.Class.Name}";
 
-    private static SceneQuestion Named(string text, SceneThing thing) =>
-        new(SceneQuestionKind.Relation, text, $"It is {thing.Class.Indefinite}.", [thing.Class.Name]);
+    private static SceneQuestion Named(SceneQuestionKind kind, string text, SceneThing thing) =>
+        new(kind, text, $"It is {thing.Class.Indefinite}.", [thing.Class.Name]);
 
     /// <summary>The one thing clearly in that direction, when every other is clearly not.</summary>
     private static SceneThing? OnlyThing(SceneView view, SceneThing origin, SceneDirection direction)

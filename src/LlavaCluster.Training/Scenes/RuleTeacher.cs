@@ -62,6 +62,15 @@ public sealed class RuleTeacher
         return TryAsk(new SceneView(_classes, annotation), kind, SceneRandom.For(annotation.ImageId, seed, 100 + (ulong)kind));
     }
 
+    /// <summary>A question that names one thing and one about what is beside "it", or null when the scene allows no such pair.</summary>
+    public (SceneQuestion First, SceneQuestion FollowUp)? AskTwice(SceneAnnotation annotation, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(annotation);
+        var view = new SceneView(_classes, annotation);
+        var random = SceneRandom.For(annotation.ImageId, seed, 100 + (ulong)SceneQuestionKind.FollowUp);
+        return NamingQuestions.TryAsk(view, random) is { } first && RelationQuestions.TryFollowUp(view, first, random) is { } followUp ? (first, followUp) : null;
+    }
+
     private static List<SceneQuestion> Converse(SceneView view, SceneRandom random)
     {
         var turns = new List<SceneQuestion>();

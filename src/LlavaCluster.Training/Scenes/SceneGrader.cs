@@ -24,7 +24,7 @@ public sealed class SceneGrader
             SceneQuestionKind.Contents or SceneQuestionKind.Description => GradeList(question, text),
             SceneQuestionKind.Presence => Plain(Polarity(text) == question.Expected[0]),
             SceneQuestionKind.Counting => Plain(SaysNumber(text, int.Parse(question.Expected[0], CultureInfo.InvariantCulture))),
-            SceneQuestionKind.Naming => Plain(text.Categories.SetEquals(question.Expected)),
+            SceneQuestionKind.Naming or SceneQuestionKind.FollowUp => Plain(text.Categories.SetEquals(question.Expected)),
             SceneQuestionKind.Relation => Plain(SaysRelation(question, text)),
             SceneQuestionKind.Location => Plain(SaysPlace(text, question.Expected[0])),
             SceneQuestionKind.Locations => Plain(SaysPlaces(question, answer)),

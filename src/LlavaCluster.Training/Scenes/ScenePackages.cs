@@ -33,20 +33,14 @@ public sealed class ScenePackages(string? cacheFolder = null)
     }
 
     /// <summary>The pictures of every class by one artist, from the cache or else from the registry.</summary>
-    /// <exception cref="InvalidDataException">The archive's digest is not the pinned one, or a class has no picture.</exception>
+    /// <exception cref="InvalidDataException">The archive's digest is not the pinned one, or a picture is missing.</exception>
     /// <exception cref="InvalidOperationException">npm is not installed or failed; the message holds what it printed.</exception>
     public async Task<ArtworkSet> LoadAsync(SceneArtist artist, SceneClasses classes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(artist);
         ArgumentNullException.ThrowIfNull(classes);
         var root = await EnsureAsync(artist, cancellationToken).ConfigureAwait(false);
-        var pictures = new List<ReadOnlyMemory<byte>>(classes.Count);
-        foreach (var item in classes.Items)
-        {
-            pictures.Add(await File.ReadAllBytesAsync(PicturePath(root, artist, item), cancellationToken).ConfigureAwait(false));
-        }
-
-        return new ArtworkSet(artist.Name, pictures);
+        return new ArtworkSet(artist.Name, artist.Pictures.Load(root, classes));
     }
 
     /// <summary>All artists' pictures, decoded and ready to draw.</summary>
@@ -76,7 +70,7 @@ public sealed class ScenePackages(string? cacheFolder = null)
             var archive = await PackAsync(artist.Package, work, cancellationToken).ConfigureAwait(false);
             await VerifyAsync(artist.Package, archive, cancellationToken).ConfigureAwait(false);
             var unpacked = Path.Combine(work, "unpacked");
-            await UnpackAsync(archive, artist.Folder, unpacked, cancellationToken).ConfigureAwait(false);
+            await UnpackAsync(archive, artist.Pictures.Folder, unpacked, cancellationToken).ConfigureAwait(false);
             Publish(unpacked, target);
         }
         finally
@@ -150,7 +144,7 @@ public sealed class ScenePackages(string? cacheFolder = null)
     }
 
     /// <summary>Unpacks the picture folder and the package's own top-level files (licence, readme); everything else stays packed.</summary>
-    internal static async Task UnpackAsync(string archive, string folder, string target, CancellationToken cancellationToken)
+    internal static async Task UnpackAsync(string archive, string? folder, string target, CancellationToken cancellationToken)
     {
         await using var file = File.OpenRead(archive);
         await using var gzip = new GZipStream(file, CompressionMode.Decompress);
@@ -163,7 +157,7 @@ public sealed class ScenePackages(string? cacheFolder = null)
             }
 
             var path = entry.Name[ArchiveRoot.Length..];
-            var wanted = !path.Contains('/') || (path.StartsWith(folder + "/", StringComparison.Ordinal) && !path.Contains("..", StringComparison.Ordinal));
+            var wanted = !path.Contains('/') || (folder is not null && path.StartsWith(folder + "/", StringComparison.Ordinal) && !path.Contains("..", StringComparison.Ordinal));
             if (wanted)
             {
                 var destination = Path.Combine(target, path);
@@ -183,20 +177,5 @@ public sealed class ScenePackages(string? cacheFolder = null)
         {
             // Another process published the same, verified content first.
         }
-    }
-
-    private static string PicturePath(string root, SceneArtist artist, SceneClass item)
-    {
-        var full = item.Codepoints.ToLowerInvariant();
-        foreach (var name in (string[])[full, full.Replace("-fe0f", "", StringComparison.Ordinal)])
-        {
-            var path = Path.Combine(root, artist.Folder, name + artist.Extension);
-            if (File.Exists(path))
-            {
-                return path;
-            }
-        }
-
-        throw new InvalidDataException($"{artist.Package.Name}@{artist.Package.Version} has no picture for '{item.Name}' ({item.Codepoints}).");
     }
 }

@@ -29,4 +29,7 @@ public enum SceneQuestionKind
 
     /// <summary>Where are X and Y? Where is everything? Expected: each one's category and the name of its <see cref="ScenePlace"/>, as "dog top left".</summary>
     Locations,
+
+    /// <summary>What is left of it?, after a question whose answer is what "it" is. Expected: a category.</summary>
+    FollowUp,
 }

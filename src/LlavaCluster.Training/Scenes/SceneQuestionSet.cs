@@ -6,18 +6,23 @@ namespace LlavaCluster.Training.Scenes;
 /// </summary>
 public static class SceneQuestionSet
 {
-    public const int DefaultCount = 2000;
+    public const int DefaultCount = 2800;
+
+    private const int Shares = 4; // of a kind at most: one to four, the four directions
 
     // Scenes drawn per question before giving up; four of one class come in about one scene of fifteen.
     private const int ScenesPerQuestion = 60;
 
     /// <summary>The kinds that have targets.</summary>
     public static IReadOnlyList<SceneQuestionKind> Kinds { get; } =
-        [SceneQuestionKind.Presence, SceneQuestionKind.Naming, SceneQuestionKind.Counting, SceneQuestionKind.Relation, SceneQuestionKind.Description];
+        [SceneQuestionKind.Presence, SceneQuestionKind.Naming, SceneQuestionKind.Counting, SceneQuestionKind.Relation, SceneQuestionKind.Description, SceneQuestionKind.Reasoning, SceneQuestionKind.FollowUp];
+
+    /// <summary>A number of questions is a multiple of this, so that every kind and every share of it gets the same.</summary>
+    public static int Unit => Kinds.Count * Shares;
 
     /// <param name="renderer">Draws the scenes; its artists decide whose drawings are examined.</param>
     /// <param name="teacher">Asks.</param>
-    /// <param name="count">Questions, a multiple of 20 so that every kind and bucket gets the same number.</param>
+    /// <param name="count">Questions, a multiple of <see cref="Unit"/>.</param>
     /// <param name="seed">Of the evaluation split.</param>
     /// <param name="cancellationToken">Checked between scenes.</param>
     /// <exception cref="InvalidOperationException">The artwork has too few classes to fill every kind.</exception>
@@ -26,9 +31,9 @@ public static class SceneQuestionSet
     {
         ArgumentNullException.ThrowIfNull(renderer);
         ArgumentNullException.ThrowIfNull(teacher);
-        if (count <= 0 || count % 20 != 0)
+        if (count <= 0 || count % Unit != 0)
         {
-            throw new ArgumentOutOfRangeException(nameof(count), count, $"count must be a positive multiple of 20; was {count}.");
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"count must be a positive multiple of {Unit}; was {count}.");
         }
 
         var perKind = count / Kinds.Count;
@@ -45,9 +50,9 @@ public static class SceneQuestionSet
 
             var kind = open.Dequeue();
             var key = SceneKey.Create(SceneSplit.Evaluation, seed, index);
-            if (teacher.Ask(renderer.Render(key).Annotation, kind, (ulong)index) is { } question)
+            if (TryAsk(teacher, renderer.Render(key).Annotation, kind, key) is { } asked)
             {
-                TakeIfWanted(items, taken, new SceneExamItem(key, question), perKind);
+                TakeIfWanted(items, taken, asked, perKind);
             }
 
             if (items.Count(item => item.Question.Kind == kind) < perKind)
@@ -57,6 +62,17 @@ public static class SceneQuestionSet
         }
 
         return items;
+    }
+
+    private static SceneExamItem? TryAsk(RuleTeacher teacher, SceneAnnotation annotation, SceneQuestionKind kind, SceneKey key)
+    {
+        var seed = (ulong)key.Index;
+        if (kind == SceneQuestionKind.FollowUp)
+        {
+            return teacher.AskTwice(annotation, seed) is var (first, followUp) ? new SceneExamItem(key, followUp, first) : null;
+        }
+
+        return teacher.Ask(annotation, kind, seed) is { } question ? new SceneExamItem(key, question) : null;
     }
 
     private static void TakeIfWanted(
@@ -77,7 +93,7 @@ public static class SceneQuestionSet
     {
         SceneQuestionKind.Presence => (question.Expected[0], 2),
         SceneQuestionKind.Counting => (question.Expected[0], question.Expected[0] is "1" or "2" or "3" or "4" ? 4 : 0),
-        SceneQuestionKind.Relation => (Direction(question), 4),
+        SceneQuestionKind.Relation or SceneQuestionKind.FollowUp => (Direction(question), 4),
         _ => ("", 1),
     };
 

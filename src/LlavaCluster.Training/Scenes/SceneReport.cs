@@ -70,6 +70,7 @@ public sealed class SceneReport
         SceneQuestionKind.Locations => "where are they",
         SceneQuestionKind.Contents => "what is in the picture",
         SceneQuestionKind.Description => "detailed description",
+        SceneQuestionKind.FollowUp => "follow-up (what is left of it?)",
         _ => "reasoning",
     };
 }

@@ -18,7 +18,7 @@ public sealed class ChatApiExamineeTests
         using var server = new Server(HttpStatusCode.OK, """{"choices":[{"message":{"content":"It is a dog."}}]}""");
         using var examinee = await ChatApiExaminee.ConnectAsync(server.Client(), "sk-test", 2, Token);
 
-        var answer = await examinee.AnswerAsync(_scene, "What is this?", Token);
+        var answer = await examinee.AnswerAsync(_scene, [], "What is this?", Token);
 
         Assert.Equal("It is a dog.", answer);
         Assert.Equal("Bearer sk-test", server.Authorization);
@@ -32,12 +32,28 @@ public sealed class ChatApiExamineeTests
     }
 
     [Fact]
+    public async Task AnswerAsync_OfAFollowUp_SendsThePictureWithTheFirstQuestionAndWhatWasAnswered()
+    {
+        using var server = new Server(HttpStatusCode.OK, """{"choices":[{"message":{"content":"It is a cat."}}]}""");
+        using var examinee = await ChatApiExaminee.ConnectAsync(server.Client(), null, 1, Token);
+
+        await examinee.AnswerAsync(_scene, [new ExamTurn("What is this?", "It is a dog.")], "And what is left of it?", Token);
+
+        using var body = JsonDocument.Parse(server.Body!);
+        var messages = body.RootElement.GetProperty("messages");
+        Assert.Equal(["user", "assistant", "user"], messages.EnumerateArray().Select(message => message.GetProperty("role").GetString()));
+        Assert.Equal("What is this?", messages[0].GetProperty("content")[1].GetProperty("text").GetString());
+        Assert.Equal("It is a dog.", messages[1].GetProperty("content").GetString());
+        Assert.Equal("And what is left of it?", messages[2].GetProperty("content").GetString());
+    }
+
+    [Fact]
     public async Task AnswerAsync_WhenTheServerRefuses_SaysWhatItSaid()
     {
         using var server = new Server(HttpStatusCode.TooManyRequests, "slow down");
         using var examinee = await ChatApiExaminee.ConnectAsync(server.Client(), null, 1, Token);
 
-        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => examinee.AnswerAsync(_scene, "What is this?", Token));
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => examinee.AnswerAsync(_scene, [], "What is this?", Token));
 
         Assert.Equal("http://scenes.test/v1/chat/completions answered 429: slow down", refused.Message);
     }

@@ -7,7 +7,7 @@ namespace LlavaCluster.Training.Tests.Evaluation;
 
 public sealed class SceneExaminationTests
 {
-    private const int Questions = 40;
+    private const int Questions = 56;
     private const int Seed = 5;
     private readonly SceneRenderer _renderer = new(DrawnArtwork.Library);
 
@@ -17,7 +17,12 @@ public sealed class SceneExaminationTests
     public async Task RunAsync_OfTheTeacherItself_IsAllCorrectInTheQuestionsOrder()
     {
         var items = SceneQuestionSet.Create(_renderer, new RuleTeacher(_renderer.Classes), Questions, Seed, Token);
-        using var teacher = new Answering((scene, question) => items.First(item => item.Key == scene.Key && item.Question.Text == question).Question.Answer);
+        using var teacher = new Answering((scene, before, question) =>
+        {
+            var item = items.First(item => item.Key == scene.Key);
+            Assert.Equal(question == item.Question.Text && item.First is { } first ? [new ExamTurn(first.Text, first.Answer)] : [], before);
+            return question == item.Question.Text ? item.Question.Answer : item.First!.Answer;
+        });
 
         var answers = await new SceneExamination(_renderer).RunAsync(Questions, Seed, teacher, null, Token);
 
@@ -28,7 +33,7 @@ public sealed class SceneExaminationTests
     [Fact]
     public async Task WriteJson_HoldsSettingsFiguresAndEveryAnswer()
     {
-        using var silent = new Answering((_, _) => "I do not know.");
+        using var silent = new Answering((_, _, _) => "I do not know.");
         var answers = await new SceneExamination(_renderer).RunAsync(Questions, Seed, silent, null, Token);
         using var stream = new MemoryStream();
 
@@ -41,11 +46,11 @@ public sealed class SceneExaminationTests
         Assert.All(json.RootElement.GetProperty("answers").EnumerateArray(), answer => Assert.Equal("I do not know.", answer.GetProperty("answer").GetString()));
     }
 
-    private sealed class Answering(Func<Scene, string, string> answer) : IExaminee
+    private sealed class Answering(Func<Scene, IReadOnlyList<ExamTurn>, string, string> answer) : IExaminee
     {
         public int Concurrency => 4;
 
-        public Task<string> AnswerAsync(Scene scene, string question, CancellationToken cancellationToken) => Task.FromResult(answer(scene, question));
+        public Task<string> AnswerAsync(Scene scene, IReadOnlyList<ExamTurn> before, string question, CancellationToken cancellationToken) => Task.FromResult(answer(scene, before, question));
 
         public void Dispose()
         {

@@ -45,13 +45,28 @@ public sealed class ScenesTrainingTests : IDisposable
     public void Run_FromAModel_TeachesItFurtherAndKeepsItsTower()
     {
         var (model, taught) = (Train(), Path.Combine(_folder.FullName, "taught"));
-        Assert.True(new ScenesTraining(Recipe, DrawnArtwork.Library, Work("../more"), 1, TimeProvider.System, model).Run(taught, _ => { }, TestContext.Current.CancellationToken));
+        Assert.True(new ScenesTraining(Recipe, DrawnArtwork.Library, Work("../more"), 1, TimeProvider.System, new ScenesContinuation(model, Tower: false)).Run(taught, _ => { }, TestContext.Current.CancellationToken));
 
         using var before = CheckpointReader.Open(model);
         using var after = CheckpointReader.Open(taught);
         var changed = before.Names.Where(name => !Same(before, after, name)).ToList();
         Assert.NotEmpty(changed);
         Assert.DoesNotContain(changed, name => name.StartsWith("vision_tower.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Run_FromAModelWithItsTower_TeachesTowerProjectorAndLanguage()
+    {
+        var (model, taught) = (Train(), Path.Combine(_folder.FullName, "taught"));
+        Assert.True(new ScenesTraining(Recipe, DrawnArtwork.Library, Work("../more"), 1, TimeProvider.System, new ScenesContinuation(model, Tower: true)).Run(taught, _ => { }, TestContext.Current.CancellationToken));
+
+        using var before = CheckpointReader.Open(model);
+        using var after = CheckpointReader.Open(taught);
+        using var encoder = SafetensorsFile.Open(Work("../more/encoder.safetensors"));
+        var changed = before.Names.Where(name => !Same(before, after, name)).ToList();
+        Assert.All((string[])["vision_tower.", "multi_modal_projector.", "language_model."], part => Assert.Contains(changed, name => name.StartsWith(part, StringComparison.Ordinal)));
+        Assert.All(encoder.Tensors.Keys.Where(name => name.StartsWith("vision_tower.", StringComparison.Ordinal)), name =>
+            Assert.True(after.Take(name, encoder.View(name).shape).allclose(encoder.View(name).to(ScalarType.BFloat16), rtol: 0, atol: 0), name));
     }
 
     [Fact]

@@ -16,7 +16,7 @@ internal static class DrawnArtwork
     public static SceneRenderer Renderer { get; } = new(Library);
 
     public static ArtworkSet Set(string name, bool round) =>
-        new(name, [.. Enumerable.Range(0, Classes.Count).Select(index => Draw(index, round))]);
+        new(name, [.. Enumerable.Range(0, Classes.Count).Select(index => (ReadOnlyMemory<byte>?)Draw(index, round))]);
 
     private static ReadOnlyMemory<byte> Draw(int index, bool round)
     {

@@ -29,7 +29,7 @@ public sealed class ScenePackagesTests : IDisposable
     [Fact]
     public async Task LoadAsync_WhenThePackageIsCached_ReadsItWithoutNpm()
     {
-        var artist = new SceneArtist("drawn", new("not-a-package", "1.0.0", "sha512-none"), "img", ".png", "CC0-1.0");
+        var artist = new SceneArtist("drawn", new("not-a-package", "1.0.0", "sha512-none"), new PictureFiles("img", ".png"), "CC0-1.0");
         var classes = new SceneClasses([SceneClasses.Default["dog"], SceneClasses.Default["spider"]]);
         var pictures = Path.Combine(_folder, "not-a-package-1.0.0", "img");
         Directory.CreateDirectory(pictures);
@@ -38,19 +38,44 @@ public sealed class ScenePackagesTests : IDisposable
 
         var set = await new ScenePackages(_folder).LoadAsync(artist, classes, TestContext.Current.CancellationToken);
 
-        Assert.Equal([1, 2], set.Pictures.SelectMany(picture => picture.ToArray()));
+        Assert.Equal([1, 2], set.Pictures.SelectMany(picture => picture!.Value.ToArray()));
     }
 
     [Fact]
     public async Task LoadAsync_WhenAClassHasNoPicture_NamesPackageAndClass()
     {
-        var artist = new SceneArtist("drawn", new("@scope/not-a-package", "1.0.0", "sha512-none"), "img", ".png", "CC0-1.0");
+        var artist = new SceneArtist("drawn", new("@scope/not-a-package", "1.0.0", "sha512-none"), new PictureFiles("img", ".png"), "CC0-1.0");
         Directory.CreateDirectory(Path.Combine(_folder, "scope-not-a-package-1.0.0"));
 
         var error = await Assert.ThrowsAsync<InvalidDataException>(
             () => new ScenePackages(_folder).LoadAsync(artist, SceneClasses.Default, TestContext.Current.CancellationToken));
 
-        Assert.Equal("@scope/not-a-package@1.0.0 has no picture for 'dog' (1F436).", error.Message);
+        Assert.Equal("scope-not-a-package-1.0.0 has no picture for 'dog' (1F436).", error.Message);
+    }
+
+    [Fact]
+    public async Task LoadAsync_OfVectorIcons_RasterisesThemAndLeavesOutWhatTheArtistNeverDrew()
+    {
+        var icons = new VectorIcons(new Dictionary<string, string> { ["dog"] = "doggy", ["spider"] = "" });
+        var artist = new SceneArtist("vector", new("vectors", "1.0.0", "sha512-none"), icons, "CC0-1.0");
+        var classes = new SceneClasses([SceneClasses.Default["dog"], SceneClasses.Default["spider"]]);
+        Directory.CreateDirectory(Path.Combine(_folder, "vectors-1.0.0"));
+        await File.WriteAllTextAsync(Path.Combine(_folder, "vectors-1.0.0", "icons.json"), """{"width":10,"height":20,"icons":{"doggy":{"width":20,"body":"<rect width=\"10\" height=\"20\" fill=\"#f00\"/>"}}}""", TestContext.Current.CancellationToken);
+
+        var set = await new ScenePackages(_folder).LoadAsync(artist, classes, TestContext.Current.CancellationToken);
+
+        Assert.Null(set.Pictures[1]);
+        using var picture = SkiaSharp.SKBitmap.Decode(set.Pictures[0]!.Value.ToArray());
+        Assert.Equal(SkiaSharp.SKColors.Red, picture.GetPixel(picture.Width / 4, picture.Height / 2));
+        Assert.Equal(0, picture.GetPixel(picture.Width * 3 / 4, picture.Height / 2).Alpha);
+    }
+
+    [Fact]
+    public void Load_WhenNobodyDrewAClass_NamesIt()
+    {
+        var error = Assert.Throws<ArgumentException>(() => ArtworkLibrary.Load(new SceneClasses([SceneClasses.Default["dog"]]), [new("drawn", [null])]));
+
+        Assert.StartsWith("sets must hold a picture of every class; none of 'dog'.", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -12,12 +12,13 @@ public sealed class SceneQuestionSetTests
     [Fact]
     public void Create_IsBalancedOverKindsAndAnswersOnFreshPicturesOnly()
     {
-        var items = Create(200);
+        var items = Create(280);
 
         Assert.All(SceneQuestionSet.Kinds, kind => Assert.Equal(40, items.Count(item => item.Question.Kind == kind)));
         Assert.Equal(["no:20", "yes:20"], Tally(items, SceneQuestionKind.Presence));
         Assert.Equal(["1:10", "2:10", "3:10", "4:10"], Tally(items, SceneQuestionKind.Counting));
-        Assert.Equal(200, items.Select(item => item.Key).Distinct().Count());
+        Assert.All(items, item => Assert.Equal(item.Question.Kind == SceneQuestionKind.FollowUp, item.First is not null));
+        Assert.Equal(280, items.Select(item => item.Key).Distinct().Count());
         Assert.All(items, item => Assert.Equal(SceneSplit.Evaluation, item.Key.Split));
     }
 
@@ -26,13 +27,13 @@ public sealed class SceneQuestionSetTests
     {
         static IEnumerable<string> Texts(IEnumerable<SceneExamItem> items) => items.Select(item => $"{item.Key} {item.Question.Text}");
 
-        Assert.Equal(Texts(Create(40)), Texts(Create(40)));
-        Assert.NotEqual(Texts(Create(40)), Texts(Create(40, seed: 4)));
+        Assert.Equal(Texts(Create(28)), Texts(Create(28)));
+        Assert.NotEqual(Texts(Create(28)), Texts(Create(28, seed: 4)));
     }
 
     [Fact]
-    public void Create_WhenCountIsNoMultipleOfTwenty_NamesTheRule() => Assert.StartsWith(
-        "count must be a positive multiple of 20; was 30.", Assert.Throws<ArgumentOutOfRangeException>(() => Create(30)).Message);
+    public void Create_WhenCountIsNoMultipleOfTheUnit_NamesTheRule() => Assert.StartsWith(
+        "count must be a positive multiple of 28; was 30.", Assert.Throws<ArgumentOutOfRangeException>(() => Create(30)).Message);
 
     private static IEnumerable<string> Tally(IEnumerable<SceneExamItem> items, SceneQuestionKind kind) => items
         .Where(item => item.Question.Kind == kind)
