@@ -14,6 +14,7 @@ namespace LlavaCluster.Cli.Commands;
 internal static class EvalCommand
 {
     private const int ReportEvery = 100;
+    private const string Seen = "training", HeldOut = "heldout";
 
     public static Command Create() => new("eval", "Examine a model.") { Scenes() };
 
@@ -24,8 +25,8 @@ internal static class EvalCommand
         var key = new Option<string?>("--api-key") { Description = "Key for the server." };
         var questions = new Option<int>("--questions") { DefaultValueFactory = _ => SceneQuestionSet.DefaultCount, Description = $"A multiple of {SceneQuestionSet.Unit}." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Of the evaluation scenes, which training never sees." };
-        var artist = new Option<string>("--artist") { DefaultValueFactory = _ => "training", Description = "Whose drawings: training or heldout." };
-        artist.AcceptOnlyFromAmong("training", "heldout");
+        var artist = new Option<string[]>("--artist") { DefaultValueFactory = _ => [Seen], Description = $"Whose drawings: {Seen}, {HeldOut}, or artists by name ({string.Join(", ", SceneArtist.All.Keys)}).", AllowMultipleArgumentsPerToken = true };
+        artist.AcceptOnlyFromAmong([Seen, HeldOut, .. SceneArtist.All.Keys]);
         var concurrency = new Option<int>("--concurrency") { DefaultValueFactory = _ => 8, Description = "Requests under way at once." };
         var file = new Option<string?>("--out") { Description = "A JSON file for the figures and every answer." };
         var command = new Command("scenes", "Ask about scenes never seen in training and grade the answers.") { url, model, key, questions, seed, artist, concurrency, file };
@@ -72,8 +73,8 @@ internal static class EvalCommand
     {
         try
         {
-            var artists = request.Artist == "heldout" ? SceneArtist.HeldOut : SceneArtist.Training;
-            var artwork = await new ScenePackages().LoadLibraryAsync(artists, SceneClasses.Default, cancellationToken);
+            var artists = request.Artists.SelectMany(name => name switch { Seen => SceneArtist.Training, HeldOut => SceneArtist.HeldOut, _ => [SceneArtist.All[name]] });
+            var artwork = await new ScenePackages().LoadLibraryAsync([.. artists.Distinct()], SceneClasses.Default, cancellationToken);
             using var examinee = await ConnectAsync(request, cancellationToken);
             var answers = await new SceneExamination(new SceneRenderer(artwork)).RunAsync(request.Questions, request.Seed, examinee, new Counter(request.Questions), cancellationToken);
             AnsiConsole.WriteLine(SceneExamination.Report(answers).ToMarkdown());
@@ -107,12 +108,12 @@ internal static class EvalCommand
 
     private static Dictionary<string, string> Settings(Request request) => new()
     {
-        ["artist"] = request.Artist,
+        ["artist"] = string.Join(", ", request.Artists),
         ["questions"] = request.Questions.ToString(CultureInfo.InvariantCulture),
         ["seed"] = request.Seed.ToString(CultureInfo.InvariantCulture),
     };
 
-    private sealed record Request(Uri? Url, string? Model, string? Key, int Questions, int Seed, string Artist, int Concurrency, string? File);
+    private sealed record Request(Uri? Url, string? Model, string? Key, int Questions, int Seed, IReadOnlyList<string> Artists, int Concurrency, string? File);
 
     private sealed class Counter(int total) : IProgress<int>
     {

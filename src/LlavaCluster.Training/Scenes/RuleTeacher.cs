@@ -8,6 +8,7 @@ namespace LlavaCluster.Training.Scenes;
 public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
+    private const int ReasoningTurns = 4;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
     private static readonly float[] MixWeights = [0.36f, 0.24f, 0.2f, 0.2f]; // conversation, description, reasoning, places
 
@@ -49,7 +50,7 @@ public sealed class RuleTeacher
         {
             SceneConversationKind.Caption => new(kind, annotation.ImageId, [DescriptionQuestions.AskCaption(view, annotation, random)]),
             SceneConversationKind.Description => new(kind, annotation.ImageId, [DescriptionQuestions.Ask(view, random)]),
-            SceneConversationKind.Reasoning when ReasoningQuestions.TryAsk(view, random) is { } question => new(kind, annotation.ImageId, [question]),
+            SceneConversationKind.Reasoning when Reason(view, random) is { Count: > 0 } turns => new(kind, annotation.ImageId, turns),
             SceneConversationKind.Places when AskPlaces(view, random) is { } question => new(kind, annotation.ImageId, [question]),
             _ => new(SceneConversationKind.Conversation, annotation.ImageId, Converse(view, random)),
         };
@@ -92,6 +93,21 @@ public sealed class RuleTeacher
                 weights[drawn] = 0; // nothing of that kind to ask here; presence always has something
             }
             else if (turns.TrueForAll(turn => turn.Text != question.Text))
+            {
+                turns.Add(question);
+            }
+        }
+
+        return turns;
+    }
+
+    /// <summary>Several questions of one picture, each about something else: which things have a trait is learned class by class, and one question tells of few.</summary>
+    private static List<SceneQuestion> Reason(SceneView view, SceneRandom random)
+    {
+        var turns = new List<SceneQuestion>();
+        for (var tries = 0; turns.Count < ReasoningTurns && tries < ReasoningTurns * 2; tries++)
+        {
+            if (ReasoningQuestions.TryAsk(view, random) is { } question && turns.TrueForAll(turn => turn.Text != question.Text && turn.Answer != question.Answer))
             {
                 turns.Add(question);
             }

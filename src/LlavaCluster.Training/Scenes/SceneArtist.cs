@@ -53,4 +53,7 @@ public sealed record SceneArtist(string Name, NpmPackage Package, IArtworkSource
 
     /// <summary>Never seen in training: what the model makes of another hand's drawings.</summary>
     public static IReadOnlyList<SceneArtist> HeldOut { get; } = [EmojiOne];
+
+    /// <summary>Every artist whose drawings are used, by name.</summary>
+    public static IReadOnlyDictionary<string, SceneArtist> All { get; } = Training.Concat(HeldOut).ToDictionary(artist => artist.Name);
 }
