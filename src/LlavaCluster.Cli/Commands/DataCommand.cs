@@ -16,9 +16,11 @@ internal static class DataCommand
         var folder = new Option<string>("--out") { Required = true, Description = "A new or empty folder." };
         var count = new Option<int>("--count") { Required = true, Description = $"Scenes, 1 to {SceneExportOptions.MaxCount}." };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = $"0 to {SceneKey.MaxSeed}." };
-        var command = new Command("scenes", "Draw scenes and write them as pictures, COCO annotations and LLaVA conversations.") { folder, count, seed };
+        var voice = new Option<string>("--voice") { DefaultValueFactory = _ => "plain", Description = $"How answers sound ({string.Join(", ", SceneVoice.All.Keys)}): something for an adapter to learn." };
+        voice.AcceptOnlyFromAmong([.. SceneVoice.All.Keys]);
+        var command = new Command("scenes", "Draw scenes and write them as pictures, COCO annotations and LLaVA conversations.") { folder, count, seed, voice };
         command.SetAction((parsed, cancellationToken) => ExportAsync(
-            new SceneExportOptions { Directory = parsed.GetRequiredValue(folder), Count = parsed.GetRequiredValue(count), Seed = parsed.GetRequiredValue(seed) }, cancellationToken));
+            new SceneExportOptions { Directory = parsed.GetRequiredValue(folder), Count = parsed.GetRequiredValue(count), Seed = parsed.GetRequiredValue(seed), Voice = SceneVoice.All[parsed.GetRequiredValue(voice)] }, cancellationToken));
         return command;
     }
 

@@ -9,12 +9,12 @@ internal static class LlavaScenes
     private const ulong MarkerPurpose = 200;
     private const int FlushEvery = 1024;
 
-    public static Action<Utf8JsonWriter> WriterOf(IReadOnlyList<SceneAnnotation> annotations, Func<SceneAnnotation, SceneConversation> teach) => writer =>
+    public static Action<Utf8JsonWriter> WriterOf(IReadOnlyList<SceneAnnotation> annotations, Func<SceneAnnotation, SceneConversation> teach, SceneVoice voice) => writer =>
     {
         writer.WriteStartArray();
         for (var index = 0; index < annotations.Count; index++)
         {
-            Write(writer, annotations[index], teach(annotations[index]));
+            Write(writer, annotations[index], teach(annotations[index]), voice);
             if (index % FlushEvery == 0)
             {
                 writer.Flush();
@@ -24,7 +24,7 @@ internal static class LlavaScenes
         writer.WriteEndArray();
     };
 
-    private static void Write(Utf8JsonWriter writer, SceneAnnotation annotation, SceneConversation conversation)
+    private static void Write(Utf8JsonWriter writer, SceneAnnotation annotation, SceneConversation conversation, SceneVoice voice)
     {
         writer.WriteStartObject();
         writer.WriteString("id", annotation.ImageId);
@@ -35,7 +35,7 @@ internal static class LlavaScenes
         {
             var question = conversation.Turns[turn];
             WriteTurn(writer, "human", turn == 0 ? WithMarker(question.Text, markerFirst) : question.Text);
-            WriteTurn(writer, "gpt", question.Answer);
+            WriteTurn(writer, "gpt", voice.Say(question.Answer));
         }
 
         writer.WriteEndArray();

@@ -41,8 +41,8 @@ public sealed class SceneDataset(SceneRenderer renderer, RuleTeacher teacher)
         }).ConfigureAwait(false);
 
         await WriteJsonAsync(options, AnnotationFile, new CocoScenes(renderer.Classes, annotations).Write, cancellationToken).ConfigureAwait(false);
-        await WriteJsonAsync(options, ConversationFile, LlavaScenes.WriterOf(annotations, Teach), cancellationToken).ConfigureAwait(false);
-        await WriteJsonAsync(options, CaptionFile, LlavaScenes.WriterOf(annotations, Caption), cancellationToken).ConfigureAwait(false);
+        await WriteJsonAsync(options, ConversationFile, LlavaScenes.WriterOf(annotations, Teach, options.Voice), cancellationToken).ConfigureAwait(false);
+        await WriteJsonAsync(options, CaptionFile, LlavaScenes.WriterOf(annotations, Caption, options.Voice), cancellationToken).ConfigureAwait(false);
 
         SceneConversation Teach(SceneAnnotation annotation) => teacher.Teach(annotation, (ulong)options.Seed);
         SceneConversation Caption(SceneAnnotation annotation) => teacher.Teach(annotation, SceneConversationKind.Caption, (ulong)options.Seed);

@@ -17,6 +17,9 @@ public sealed class SceneExportOptions
     /// <summary>Default: training.</summary>
     public SceneSplit Split { get; init; } = SceneSplit.Training;
 
+    /// <summary>How answers sound; default as the teacher writes.</summary>
+    public SceneVoice Voice { get; init; } = SceneVoice.Plain;
+
     internal void Validate()
     {
         if (Count is < 1 or > MaxCount)
