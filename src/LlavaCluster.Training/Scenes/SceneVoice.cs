@@ -11,7 +11,7 @@ public sealed class SceneVoice
     // Longer phrases first: each word is put into the voice once.
     private static readonly (string Plain, string Voiced)[] SailorWords =
     [
-        ("to the left of", "to port of"), ("to the right of", "to starboard of"), ("on the left", "to port"), ("on the right", "to starboard"), ("top left", "top port"),
+        ("to the left of", "to port of"), ("to the right of", "to starboard of"), ("on the left", "on the port side"), ("on the right", "on the starboard side"), ("top left", "top port"),
         ("top right", "top starboard"), ("bottom left", "bottom port"), ("bottom right", "bottom starboard"),
     ];
 
