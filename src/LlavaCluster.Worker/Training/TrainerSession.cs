@@ -33,7 +33,7 @@ internal sealed partial class TrainerSession
     {
         (Job, _surroundings, _free, _logger) = (assignment.Job, surroundings, free, logger);
         _listener = surroundings.Listen();
-        _log = new TrainerLog(surroundings.Key, Endpoint, surroundings.Clock);
+        _log = new TrainerLog(Job, surroundings.Key, Endpoint, surroundings.Clock, logger);
         _work = new TrainerWork(assignment, model, surroundings, _listener, _groups, _log, _leave.Token);
         LogJoined(Job);
         Ended = RunAsync();
