@@ -11,6 +11,9 @@ namespace LlavaCluster.Worker.Training;
 /// </summary>
 internal sealed partial class TrainerLog(TrainingJobKey job, WorkerKey trainer, string endpoint, TimeProvider clock, ILogger logger)
 {
+    /// <summary>Messages, and checkpoints, that wait for a job out of reach; the oldest go first.</summary>
+    private const int MostWaiting = 16;
+
     private readonly Lock _gate = new();
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -57,7 +60,8 @@ internal sealed partial class TrainerLog(TrainingJobKey job, WorkerKey trainer, 
             (_phase, _generation) = (phase, generation);
             if (message is not null)
             {
-                _messages.Enqueue(message);
+                LogSaid(job, message);
+                Put(_messages, message);
             }
 
             _news.TrySetResult();
@@ -93,7 +97,7 @@ internal sealed partial class TrainerLog(TrainingJobKey job, WorkerKey trainer, 
     {
         lock (_gate)
         {
-            _checkpoints.Enqueue(checkpoint);
+            Put(_checkpoints, checkpoint);
             _news.TrySetResult();
         }
     }
@@ -162,6 +166,19 @@ internal sealed partial class TrainerLog(TrainingJobKey job, WorkerKey trainer, 
         await Task.WhenAny(news, Task.Delay(most, clock, stop.Token));
         await stop.CancelAsync();
     }
+
+    private static void Put<T>(Queue<T> waiting, T item)
+    {
+        if (waiting.Count == MostWaiting)
+        {
+            waiting.Dequeue();
+        }
+
+        waiting.Enqueue(item);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Job {Job}: {Message}")]
+    private partial void LogSaid(TrainingJobKey job, string message);
 
     // Which steps made a result is seen by these lines alone: what is reported are means over many.
     [LoggerMessage(LogLevel.Debug, "Step {Step} of group {Generation} is done in job {Job}")]

@@ -119,12 +119,18 @@ internal sealed partial class TrainerSession
         }
     }
 
-    /// <summary>What happened while it left; the job may do without.</summary>
+    /// <summary>What happened while it left, checkpoints above all; the job may do without.</summary>
     private async Task TellTheEndAsync()
     {
-        if (_log.HasNews)
+        while (_log.HasNews)
         {
-            await TryReportAsync(_log.Take());
+            var report = _log.Take();
+            if (await TryReportAsync(report) is null)
+            {
+                return;
+            }
+
+            _log.Forget(report);
         }
     }
 
