@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using LlavaCluster.Cluster.Tests.Support;
+using LlavaCluster.Cluster.Tests.Training;
 using LlavaCluster.TestSupport;
 
 namespace LlavaCluster.Cluster.Tests;
@@ -56,6 +57,30 @@ public sealed class DiskFullTests : IDisposable
         Assert.StartsWith(answer.Text, again.Text, StringComparison.Ordinal);
         await refused.AskAgainAsync(node, Stop);
         Assert.Equal("response.incomplete", refused.ClosedBy);
+    }
+
+    [Fact]
+    public async Task Job_WhoseCheckpointFindsTheDiskFull_SaysSoAndEndsAsIfThereHadBeenRoom()
+    {
+        Assert.SkipUnless(await HasNamespacesAsync(), "This system lets no user make a mount namespace (unshare --user --mount), so there is no small disk to fill.");
+        string[] model = ["--model", Goldens.Path(JobClient.Model), "--template", "bare", "--train-threads", "1"];
+        await using var node = await Node.ServeInShellAsync(Namespace, $"mount -t tmpfs -o size=24m tmpfs '{_data}'", _data, "all", model, Stop);
+        await node.KnowsAsync("all", Stop);
+        var (client, filler) = (new JobClient(_ => node.Http, Stop), $"/proc/{node.Id}/root{_data}/filler");
+        var body = await client.UploadAsync(epochs: 6);
+        var (undisturbed, _) = await client.FinishAsync(await client.CreateAsync(body));
+
+        var job = await client.CreateAsync(body);
+        await client.ReachesAsync(job, 20);
+        Top(filler);
+        await node.SaysAsync("was not stored", Stop);
+        File.Delete(filler);
+        var (info, events) = await client.FinishAsync(job);
+
+        Assert.Equal(JobClient.Version(undisturbed), JobClient.Version(info));
+        var messages = events.Select(line => line.GetProperty("message").GetString()!).ToList();
+        Assert.Contains(messages, message => message.Contains("was not stored: ", StringComparison.Ordinal));
+        Assert.Equal(messages.Count(message => message.StartsWith("Checkpoint at", StringComparison.Ordinal)), messages.Where(message => message.StartsWith("Checkpoint at", StringComparison.Ordinal)).Distinct().Count());
     }
 
     /// <summary>Takes the disk's room but for <see cref="Room"/>.</summary>

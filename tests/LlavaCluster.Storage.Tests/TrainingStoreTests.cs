@@ -45,6 +45,19 @@ public sealed class TrainingStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task IsNamed_SaysWhetherAJobOfTheTenantHasTheObject()
+    {
+        await using var file = new SqliteStore(_folder.File("jobs.db"));
+        var store = new SqliteTrainingStore(file);
+        var record = Record(TrainingJobStatus.Succeeded) with { Checkpoints = [new TrainingCheckpoint(10, ObjectId.Of([1]), 100, DateTimeOffset.UnixEpoch, 0.5)] };
+        Assert.Null(await store.WriteAsync(0, record, [], Token));
+
+        Assert.True(await store.IsNamedAsync(Ours, ObjectId.Of([1]), Token));
+        Assert.False(await store.IsNamedAsync(Ours, ObjectId.Of([77]), Token));
+        Assert.False(await store.IsNamedAsync(TenantId.Parse("other"), ObjectId.Of([1]), Token));
+    }
+
+    [Fact]
     public async Task Write_OfAnOldVersion_IsAConflictAndChangesNothing()
     {
         await using var file = new SqliteStore(_folder.File("jobs.db"));

@@ -18,7 +18,6 @@ namespace LlavaCluster.Grains.Training;
 /// <param name="stale">Called when another activation has written.</param>
 internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal journal, IObjectStore objects, JobSurroundings surroundings, Action stale, ILogger logger)
 {
-    private const int CheckpointsKept = 3;
     private const int SecretBytes = 32;
 
     /// <summary>Groups that may break one after the other without a step between them before the job is taken for what breaks them.</summary>
@@ -26,10 +25,17 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
 
     private readonly TrainerRoster _roster = Restored(new TrainerRoster(surroundings.Pace, surroundings.Clock), journal);
     private readonly Dictionary<WorkerKey, DateTimeOffset> _excluded = [];
+    private readonly JobProgress _progress = new();
+    private readonly JobCheckpoints _checkpoints = new(job, journal, objects);
+    private readonly JobQuota _quota = new(job, objects, surroundings);
     private TrainingJobInfo? _live;
+    private string? _failure;
     private double _uncharged;
     private DateTimeOffset _chargedAt;
     private (long Step, int Breaks) _breaks;
+
+    /// <summary>What to write next, but for what it changes.</summary>
+    private TrainingJobRecord Current => journal.Record! with { Checkpoints = _checkpoints.Kept };
 
     /// <summary>The job with what is known since the last write.</summary>
     public TrainingJobInfo Info => (_live ?? journal.Info) with { Trainers = [.. _roster.Members.Select(trainer => trainer.ToString())] };
@@ -121,19 +127,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
     private async Task TakeAsync(TrainerReport report)
     {
         var before = Info;
-        var record = journal.Record!;
-        foreach (var damaged in record.Checkpoints.Where(checkpoint => report.Damaged.Contains(checkpoint.Object)))
-        {
-            journal.Say(TrainingEventKind.Warning, $"The checkpoint of step {damaged.Step} is damaged and was skipped.");
-        }
-
-        var kept = record.Checkpoints.RemoveAll(checkpoint => report.Damaged.Contains(checkpoint.Object));
-        if (report.Checkpoint is { } made && kept.All(checkpoint => checkpoint.Object != made.Object))
-        {
-            kept = [made, .. kept];
-            journal.Say(TrainingEventKind.Message, $"Checkpoint at step {made.Step}: {made.Object}.");
-        }
-
+        _checkpoints.Take(report);
         if (report.Message is { } message && report.Phase != TrainerPhase.Failed)
         {
             journal.Say(report.Phase is TrainerPhase.Unable or TrainerPhase.Parted ? TrainingEventKind.Warning : TrainingEventKind.Message, $"{report.Trainer}: {message}");
@@ -151,15 +145,15 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
             DeviceSeconds = before.DeviceSeconds + report.DeviceSeconds,
             EstimatedFinish = report.Metrics is { } at ? Estimate(at) : before.EstimatedFinish,
         };
-        if (report.Metrics is { } metrics)
+        if (_progress.Add(report.Metrics, report.TrainedTokens) is { } metrics)
         {
             journal.Say(TrainingEventKind.Progress, $"Step {metrics.Step}/{metrics.TotalSteps}: loss {metrics.Loss:0.0000}.", metrics);
         }
 
-        await SettleAsync(report, record with { Info = _live, Checkpoints = [.. kept.Take(CheckpointsKept)] }, begins, [.. kept.Skip(CheckpointsKept)]);
+        await SettleAsync(report, Current with { Info = _live }, begins);
     }
 
-    private async Task SettleAsync(TrainerReport report, TrainingJobRecord record, bool begins, ImmutableArray<TrainingCheckpoint> dropped)
+    private async Task SettleAsync(TrainerReport report, TrainingJobRecord record, bool begins)
     {
         switch (report)
         {
@@ -167,7 +161,8 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
                 await PublishAsync(record, result);
                 return;
             case { Phase: TrainerPhase.Failed }:
-                await EndAsync(Info with { Status = TrainingJobStatus.Failed, Reason = report.Message }, TrainingEventKind.Error, report.Message ?? "The job failed.");
+                _failure ??= report.Message ?? "The job failed."; // said once, and needed until the end is written
+                await EndAsync(Info with { Status = TrainingJobStatus.Failed, Reason = _failure }, TrainingEventKind.Error, _failure);
                 return;
             case { Phase: TrainerPhase.Unable }:
                 _excluded[report.Trainer] = surroundings.Clock.GetUtcNow() + surroundings.Pace.Exclusion;
@@ -180,11 +175,6 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
             await WriteAsync(record);
         }
 
-        // Only what no record names any more goes.
-        foreach (var old in dropped.Where(old => journal.Record!.Checkpoints.All(checkpoint => checkpoint.Object != old.Object)))
-        {
-            await objects.DeleteAsync(job.Tenant, old.Object, CancellationToken.None);
-        }
     }
 
     private DateTimeOffset? Estimate(TrainingMetrics at)
@@ -215,25 +205,25 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
 
         _chargedAt = now;
         var (number, seconds) = (journal.Record.Charges + 1, _uncharged);
-        var refused = await surroundings.Tenant(job.Tenant).TrainAsync(job.Id, number, seconds, CancellationToken.None);
+        var refused = await _quota.ChargeAsync(number, seconds);
         _uncharged -= seconds;
         if (refused is not null && journal.Info.Status != TrainingJobStatus.Paused)
         {
             journal.Say(TrainingEventKind.Warning, $"The job waits: {refused.Message}");
-            await WriteAsync(journal.Record with { Charges = number, Info = Info with { Status = TrainingJobStatus.Paused, Reason = refused.Message }, WaitsForQuota = true });
+            await WriteAsync(Current with { Charges = number, Info = Info with { Status = TrainingJobStatus.Paused, Reason = refused.Message }, WaitsForQuota = true });
             return false;
         }
 
         if (refused is null && waits)
         {
             journal.Say(TrainingEventKind.Message, "The job goes on: its tenant's quota allows it again.");
-            await WriteAsync(journal.Record with { Charges = number, Info = Info with { Status = TrainingJobStatus.Queued, Reason = null }, WaitsForQuota = false });
+            await WriteAsync(Current with { Charges = number, Info = Info with { Status = TrainingJobStatus.Queued, Reason = null }, WaitsForQuota = false });
             return true;
         }
 
         if (seconds > 0)
         {
-            await WriteAsync(journal.Record with { Charges = number, Info = Info });
+            await WriteAsync(Current with { Charges = number, Info = Info });
         }
 
         return refused is null && journal.Info.Status != TrainingJobStatus.Paused;
@@ -267,18 +257,18 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
 
     private async Task FormAsync(ImmutableArray<WorkerKey> group)
     {
+        var generation = _roster.Generation + 1;
+        journal.Say(TrainingEventKind.Message, $"Group {generation} forms: {string.Join(", ", group)}.");
+        // The number is durable before anybody hears it: no two groups ever have the same.
+        if (await WriteAsync(Current with { Generation = generation, Info = Info }) is not null)
+        {
+            return;
+        }
+
         if (CountBreak())
         {
             const string reason = "Group after group of trainers broke without a step between them.";
             await EndAsync(Info with { Status = TrainingJobStatus.Failed, Reason = reason }, TrainingEventKind.Error, reason);
-            return;
-        }
-
-        var generation = _roster.Generation + 1;
-        journal.Say(TrainingEventKind.Message, $"Group {generation} forms: {string.Join(", ", group)}.");
-        // The number is durable before anybody hears it: no two groups ever have the same.
-        if (await WriteAsync(journal.Record! with { Generation = generation, Info = Info }) is not null)
-        {
             return;
         }
 
@@ -306,17 +296,22 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
         var version = new AdapterVersion(result.Adapter, spec.Model, surroundings.Clock.GetUtcNow(), result.Bytes, job.Id, result.BaseLoss, result.AdapterLoss);
         var answer = await surroundings.Adapters(job.Tenant).PublishAsync(spec.AdapterName, version, spec.TrafficShare, CancellationToken.None);
         journal.Say(TrainingEventKind.Message, $"Held-out loss: {result.BaseLoss:0.0000} of the base, {result.AdapterLoss:0.0000} with the adapter.");
+        if (answer.Failure?.Kind == ChatFailureKind.StorageFull)
+        {
+            LogNotWritten(job, StorageFault.Full);
+            return; // the trainer reports its result until the job has ended
+        }
+
         var message = answer.Failure is null
             ? $"The job succeeded; {spec.Model}:{spec.AdapterName} answers."
             : $"The job succeeded, but its adapter was not published: {answer.Failure.Message}";
-        await EndAsync(record.Info with { Status = TrainingJobStatus.Succeeded, Result = result, Reason = answer.Failure?.Message, EstimatedFinish = null }, TrainingEventKind.Message, message, record.Checkpoints);
+        await EndAsync(record.Info with { Status = TrainingJobStatus.Succeeded, Result = result, Reason = answer.Failure?.Message, EstimatedFinish = null }, TrainingEventKind.Message, message);
     }
 
-    private async Task<ChatFailure?> EndAsync(TrainingJobInfo info, TrainingEventKind kind, string message, ImmutableArray<TrainingCheckpoint>? checkpoints = null)
+    private async Task<ChatFailure?> EndAsync(TrainingJobInfo info, TrainingEventKind kind, string message)
     {
-        journal.Say(kind, message);
-        var record = journal.Record!;
-        var fault = await WriteAsync(record with { Info = info with { FinishedAt = surroundings.Clock.GetUtcNow(), Trainers = [] }, Checkpoints = checkpoints ?? record.Checkpoints });
+        journal.Conclude(kind, message);
+        var fault = await WriteAsync(journal.Record! with { Info = info with { FinishedAt = surroundings.Clock.GetUtcNow(), Trainers = [] }, Checkpoints = _checkpoints.LeftBy(info.Status) });
         if (fault is not null)
         {
             return fault;
@@ -331,22 +326,24 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
             await surroundings.Trainer(trainer).LeaveAsync(job, cancellation);
             return null;
         })));
-        await surroundings.Tenant(job.Tenant).EndTrainingAsync(job.Id, CancellationToken.None);
+        await _quota.EndAsync();
         return null;
     }
 
     private Task<ChatFailure?> WriteAsync(TrainingJobInfo info, TrainingEventKind kind, string message)
     {
         journal.Say(kind, message);
-        return WriteAsync(journal.Record! with { Info = info, WaitsForQuota = false });
+        return WriteAsync(Current with { Info = info, WaitsForQuota = false });
     }
 
     private async Task<ChatFailure?> WriteAsync(TrainingJobRecord record)
     {
+        var known = _checkpoints.All;
         switch (await journal.WriteAsync(record with { Info = record.Info with { Trainers = [] } }))
         {
             case null:
                 _live = journal.Info;
+                await _checkpoints.WrittenAsync(known);
                 return null;
             case StorageFault.Conflict:
                 stale();

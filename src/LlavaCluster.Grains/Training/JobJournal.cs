@@ -9,6 +9,12 @@ namespace LlavaCluster.Grains.Training;
 /// <summary>A job's record and events: what is written, and who waits for more of it. Used from its grain's turns only.</summary>
 internal sealed class JobJournal(TrainingJobKey job, ITrainingStore store, TimeProvider clock)
 {
+    /// <summary>Events of a job beside its steps. Who reads them all has an idea of what goes on by then; its end is told all the same.</summary>
+    private const int MostMessages = 5_000;
+
+    /// <summary>Events that wait for a store that takes none.</summary>
+    private const int MostPending = 200;
+
     private readonly List<TrainingEvent> _pending = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -24,9 +30,24 @@ internal sealed class JobJournal(TrainingJobKey job, ITrainingStore store, TimeP
 
     public async Task LoadAsync(CancellationToken cancellationToken) => Record = await store.ReadAsync(job, cancellationToken);
 
-    /// <summary>Adds an event to the next write.</summary>
-    public void Say(TrainingEventKind kind, string message, TrainingMetrics? metrics = null) =>
-        _pending.Add(new TrainingEvent { Sequence = (Record?.Events ?? 0) + _pending.Count + 1, At = clock.GetUtcNow(), Kind = kind, Message = message, Metrics = metrics });
+    /// <summary>Adds an event to the next write, unless it waits there already or there are more of them than a job may have.</summary>
+    public void Say(TrainingEventKind kind, string message, TrainingMetrics? metrics = null)
+    {
+        if (_pending.Count < MostPending && (Record?.Events ?? 0) + _pending.Count < MostMessages + JobProgress.MostPoints)
+        {
+            Conclude(kind, message, metrics);
+        }
+    }
+
+    /// <summary>The same of an event that no bound keeps out: a job's last.</summary>
+    public void Conclude(TrainingEventKind kind, string message, TrainingMetrics? metrics = null)
+    {
+        // What a store that is full did not take is said again at each attempt.
+        if (!_pending.Exists(waiting => waiting.Kind == kind && waiting.Message == message))
+        {
+            _pending.Add(new TrainingEvent { Sequence = (Record?.Events ?? 0) + _pending.Count + 1, At = clock.GetUtcNow(), Kind = kind, Message = message, Metrics = metrics });
+        }
+    }
 
     /// <summary>Writes a record and the events that were said; one that could not be written leaves memory as it was, and the events for the next write.</summary>
     /// <param name="record">With the version and the events of <see cref="Record"/>, or of a new job.</param>
@@ -46,6 +67,9 @@ internal sealed class JobJournal(TrainingJobKey job, ITrainingStore store, TimeP
         _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return null;
     }
+
+    /// <summary>Whether some job of the tenant names an object.</summary>
+    public Task<bool> IsNamedAsync(ObjectId id, CancellationToken cancellationToken) => store.IsNamedAsync(job.Tenant, id, cancellationToken);
 
     public Task<ImmutableArray<TrainingEvent>> EventsAsync(long after, int limit, CancellationToken cancellationToken) => store.EventsAsync(job, after, limit, cancellationToken);
 }

@@ -15,8 +15,8 @@ internal sealed record JobPace
     /// <summary>How often device time is charged to the tenant.</summary>
     public TimeSpan Charge { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a trainer that could not go on is not asked again.</summary>
-    public TimeSpan Exclusion { get; init; } = TimeSpan.FromMinutes(5);
+    /// <summary>How long a trainer that could not go on is not asked again; a full disk may have room by then.</summary>
+    public TimeSpan Exclusion { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>For a call to a trainer.</summary>
     public TimeSpan Call { get; init; } = TimeSpan.FromSeconds(10);

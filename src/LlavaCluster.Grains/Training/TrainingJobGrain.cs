@@ -12,7 +12,7 @@ namespace LlavaCluster.Grains.Training;
 
 /// <summary>A job: its identity, the order of its calls and its state. What is due it does in <see cref="JobCoordinator"/>, several times a minute and after every report.</summary>
 [CollectionAgeLimit(Minutes = 10)]
-internal sealed class TrainingJobGrain(ITrainingStore store, IObjectStore objects, JobSurroundings surroundings, ILogger<TrainingJobGrain> logger) : Grain, ITrainingJobGrain
+internal sealed partial class TrainingJobGrain(ITrainingStore store, IObjectStore objects, JobSurroundings surroundings, ILogger<TrainingJobGrain> logger) : Grain, ITrainingJobGrain
 {
     private const int EventsAtOnce = 100;
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
@@ -128,9 +128,10 @@ internal sealed class TrainingJobGrain(ITrainingStore store, IObjectStore object
 
     private void Wind()
     {
-        if (_journal.Record is not null && !_journal.HasEnded)
+        if (_journal.Record is not null && !_journal.HasEnded && _timer is null)
         {
-            _timer ??= this.RegisterGrainTimer(TendAsync, new GrainTimerCreationOptions(TimeSpan.Zero, Round));
+            LogCoordinates(_key);
+            _timer = this.RegisterGrainTimer(TendAsync, new GrainTimerCreationOptions(TimeSpan.Zero, Round));
         }
     }
 
@@ -139,4 +140,7 @@ internal sealed class TrainingJobGrain(ITrainingStore store, IObjectStore object
         _timer?.Dispose();
         _timer = null;
     }
+
+    [LoggerMessage(LogLevel.Information, "Job {Job} is coordinated here")]
+    private partial void LogCoordinates(TrainingJobKey job);
 }

@@ -25,6 +25,9 @@ public interface ITrainingStore
     /// <summary>How many of a tenant's jobs have not ended.</summary>
     Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken);
 
+    /// <summary>Whether some job of a tenant names an object, as a checkpoint or otherwise: equal states of two jobs are one object.</summary>
+    Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
+
     /// <summary>The jobs of all tenants that have not ended, the oldest first.</summary>
     Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken);
 }

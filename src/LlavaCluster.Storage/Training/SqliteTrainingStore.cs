@@ -45,6 +45,10 @@ public sealed class SqliteTrainingStore(SqliteStore store) : ITrainingStore
         session => Convert.ToInt32(session.Scalar("SELECT count(*) FROM training_job WHERE tenant=$0 AND ended=0", tenant.Value), CultureInfo.InvariantCulture),
         cancellationToken);
 
+    public Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => store.ReadAsync(
+        session => Convert.ToInt32(session.Scalar("SELECT EXISTS(SELECT 1 FROM training_job WHERE tenant=$0 AND instr(record, $1) > 0)", tenant.Value, id.Value), CultureInfo.InvariantCulture) != 0,
+        cancellationToken);
+
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.ReadAsync(
         session => session.Query(
             "SELECT tenant, id FROM training_job WHERE ended=0 ORDER BY id",

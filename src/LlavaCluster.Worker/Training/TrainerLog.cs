@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
+using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Worker.Training;
 
@@ -8,8 +9,11 @@ namespace LlavaCluster.Worker.Training;
 /// What a trainer has done that its job was not told yet. What a report said is forgotten only when the job has heard it; a report that got lost on its way back is counted twice by nobody,
 /// because it is sent again as it was. Members may be called from any thread.
 /// </summary>
-internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvider clock)
+internal sealed partial class TrainerLog(TrainingJobKey job, WorkerKey trainer, string endpoint, TimeProvider clock, ILogger logger)
 {
+    /// <summary>Messages, and checkpoints, that wait for a job out of reach; the oldest go first.</summary>
+    private const int MostWaiting = 16;
+
     private readonly Lock _gate = new();
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -56,7 +60,8 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
             (_phase, _generation) = (phase, generation);
             if (message is not null)
             {
-                _messages.Enqueue(message);
+                LogSaid(job, message);
+                Put(_messages, message);
             }
 
             _news.TrySetResult();
@@ -76,6 +81,11 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
     {
         lock (_gate)
         {
+            if (step != _step)
+            {
+                LogStep(step, _generation, job);
+            }
+
             _step = step;
             _seconds += deviceSeconds;
             _tokens += tokens;
@@ -87,7 +97,7 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
     {
         lock (_gate)
         {
-            _checkpoints.Enqueue(checkpoint);
+            Put(_checkpoints, checkpoint);
             _news.TrySetResult();
         }
     }
@@ -156,4 +166,21 @@ internal sealed class TrainerLog(WorkerKey trainer, string endpoint, TimeProvide
         await Task.WhenAny(news, Task.Delay(most, clock, stop.Token));
         await stop.CancelAsync();
     }
+
+    private static void Put<T>(Queue<T> waiting, T item)
+    {
+        if (waiting.Count == MostWaiting)
+        {
+            waiting.Dequeue();
+        }
+
+        waiting.Enqueue(item);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Job {Job}: {Message}")]
+    private partial void LogSaid(TrainingJobKey job, string message);
+
+    // Which steps made a result is seen by these lines alone: what is reported are means over many.
+    [LoggerMessage(LogLevel.Debug, "Step {Step} of group {Generation} is done in job {Job}")]
+    private partial void LogStep(long step, long generation, TrainingJobKey job);
 }

@@ -33,7 +33,7 @@ internal sealed partial class TrainerSession
     {
         (Job, _surroundings, _free, _logger) = (assignment.Job, surroundings, free, logger);
         _listener = surroundings.Listen();
-        _log = new TrainerLog(surroundings.Key, Endpoint, surroundings.Clock);
+        _log = new TrainerLog(Job, surroundings.Key, Endpoint, surroundings.Clock, logger);
         _work = new TrainerWork(assignment, model, surroundings, _listener, _groups, _log, _leave.Token);
         LogJoined(Job);
         Ended = RunAsync();
@@ -119,12 +119,18 @@ internal sealed partial class TrainerSession
         }
     }
 
-    /// <summary>What happened while it left; the job may do without.</summary>
+    /// <summary>What happened while it left, checkpoints above all; the job may do without.</summary>
     private async Task TellTheEndAsync()
     {
-        if (_log.HasNews)
+        while (_log.HasNews)
         {
-            await TryReportAsync(_log.Take());
+            var report = _log.Take();
+            if (await TryReportAsync(report) is null)
+            {
+                return;
+            }
+
+            _log.Forget(report);
         }
     }
 

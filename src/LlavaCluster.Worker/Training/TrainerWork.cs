@@ -66,6 +66,7 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
         using var data = OpenData(folder, recipe, spec, spec.TrainingFile, "training_file");
         using var validation = spec.ValidationFile is { } judge ? OpenData(folder, recipe, spec, judge, "validation_file") : null;
         using var run = new TuningRun(surroundings.Options.ModelFolder, recipe, data, validation: validation);
+        RequireServable(run);
         log.Measure(run.TotalSteps, run.StepsPerEpoch);
         log.Count(0, surroundings.Clock.GetElapsedTime(began).TotalSeconds, 0, null);
         log.Enter(TrainerPhase.Waiting, 0);
@@ -95,6 +96,16 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
         catch (OperationCanceledException) when (!leave.IsCancellationRequested)
         {
             log.Enter(TrainerPhase.Parted, group.Generation); // called to another group
+        }
+    }
+
+    // Found before a step is made, not when the adapter is to be published.
+    private void RequireServable(TuningRun run)
+    {
+        var (bytes, most) = ((long)run.Parameters.Length * sizeof(float), Math.Min(surroundings.Options.AdapterBytes, surroundings.Options.AdapterObjectBytes));
+        if (bytes > most)
+        {
+            throw new ArgumentException($"The adapter must have <= {most} bytes to be served; it would have {bytes}. A lower rank, fewer target_modules or train_projector false make it smaller.");
         }
     }
 

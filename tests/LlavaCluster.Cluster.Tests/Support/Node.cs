@@ -49,6 +49,9 @@ internal sealed class Node : IAsyncDisposable
 
     public bool HasSaid(string part, int after = 0) => _output.Has(part, after);
 
+    /// <summary>What it has said so far with this text in it; also of a process that has ended.</summary>
+    public string[] Having(string part) => _output.Having(part);
+
     /// <summary>The worker of this name is ready, as this front sees it.</summary>
     public Task KnowsAsync(string worker, CancellationToken cancellationToken) => SaysAsync($"Worker {worker}/0 is ready", cancellationToken);
 
@@ -112,6 +115,7 @@ internal sealed class Node : IAsyncDisposable
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment["DOTNET_TieredPGO"] = "0"; // They start many times and run for seconds.
+        start.Environment["Logging__LogLevel__LlavaCluster.Worker.Training.TrainerSession"] = "Debug"; // each step of a job
         var output = new ProcessOutput($"{program} {string.Join(' ', arguments.Take(6))}");
         var process = new Process { StartInfo = start, EnableRaisingEvents = true };
         process.Exited += (_, _) => output.End();

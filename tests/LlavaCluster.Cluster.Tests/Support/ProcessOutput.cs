@@ -30,6 +30,15 @@ internal sealed class ProcessOutput(string process)
         }
     }
 
+    /// <summary>The lines so far with a text in them.</summary>
+    public string[] Having(string part)
+    {
+        lock (_gate)
+        {
+            return [.. _lines.Where(line => line.Contains(part, StringComparison.Ordinal))];
+        }
+    }
+
     /// <summary>The first line with a text in it, of those after the first <paramref name="after"/>; fails if the process ends without it.</summary>
     public Task<string> SaysAsync(string part, int after, CancellationToken cancellationToken)
     {

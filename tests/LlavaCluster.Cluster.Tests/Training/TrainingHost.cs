@@ -2,8 +2,10 @@ using System.IO.Compression;
 using System.Text.Json;
 using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Grains;
+using LlavaCluster.Grains.Training;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.Storage.Objects;
@@ -30,15 +32,18 @@ internal sealed class TrainingHost : IAsyncDisposable
 
     public static TenantId Tenant { get; } = TenantId.Parse("acme");
 
-    public static async Task<TrainingHost> StartAsync(CancellationToken cancellationToken)
+    /// <param name="model">Its folder, which has the name <see cref="Model"/>; null for the fixture's.</param>
+    /// <param name="adapterBytes">Of an adapter that the worker serves.</param>
+    public static async Task<TrainingHost> StartAsync(CancellationToken cancellationToken, string? model = null, long adapterBytes = 1 << 30)
     {
         var data = Directory.CreateTempSubdirectory("llava-");
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.UseLlavaCluster(new ClusterOptions { Role = ClusterRole.All, DataDirectory = data.FullName, SiloName = "all", DrainTimeout = TimeSpan.FromSeconds(5) });
+        builder.Services.AddSingleton(new JobPace { Charge = TimeSpan.FromSeconds(1) });
         builder.Services.AddLlavaGrains();
-        builder.Services.AddLlavaWorker(new ModelLoading(new WorkerOptions { ModelFolder = Goldens.Path(Model), Template = "bare", KvBytes = 16 << 20, Threads = 1, TrainingThreads = 1 }, TimeProvider.System));
+        builder.Services.AddLlavaWorker(new ModelLoading(new WorkerOptions { ModelFolder = model ?? Goldens.Path(Model), Template = "bare", KvBytes = 16 << 20, Threads = 1, TrainingThreads = 1, AdapterBytes = adapterBytes }, TimeProvider.System));
         var app = builder.Build();
         await app.StartAsync(cancellationToken);
         return new TrainingHost(app, data);
@@ -50,6 +55,15 @@ internal sealed class TrainingHost : IAsyncDisposable
     {
         _app.Services.GetRequiredService<TenantStamps>().Stamp(key.Tenant);
         return _app.Services.GetRequiredService<IGrainFactory>().GetGrain<ITrainingJobGrain>(key.ToString());
+    }
+
+    public ITenantGrain TenantGrain
+    {
+        get
+        {
+            _app.Services.GetRequiredService<TenantStamps>().Stamp(Tenant);
+            return _app.Services.GetRequiredService<IGrainFactory>().GetGrain<ITenantGrain>(Tenant.Value);
+        }
     }
 
     public IAdaptersGrain Adapters
@@ -82,6 +96,9 @@ internal sealed class TrainingHost : IAsyncDisposable
 
         return (await StoreAsync(JsonSerializer.SerializeToUtf8Bytes(conversations), cancellationToken), await StoreAsync(zip.ToArray(), cancellationToken));
     }
+
+    /// <summary>The file of an object.</summary>
+    public string FileOf(ObjectId id) => Directory.EnumerateFiles(_data.FullName, id.Value, SearchOption.AllDirectories).Single();
 
     public async Task<ObjectId> StoreAsync(byte[] content, CancellationToken cancellationToken)
     {

@@ -50,6 +50,8 @@ internal sealed class ScriptedJobList(FakeGrains grains) : ITrainingStore
 
     public Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken) => Task.FromResult(Of(tenant).Count(job => job.FinishedAt is null));
 
+    public Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
     private IEnumerable<TrainingJobInfo> Of(TenantId tenant) => grains.Jobs.Values.Select(job => job.Info).OfType<TrainingJobInfo>().Where(job => job.Key.Tenant == tenant);

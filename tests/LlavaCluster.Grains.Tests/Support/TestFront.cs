@@ -11,6 +11,7 @@ using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.Storage.Conversations;
+using LlavaCluster.Storage.Objects;
 using LlavaCluster.Storage.Tenants;
 using LlavaCluster.TestSupport;
 using Microsoft.AspNetCore.Builder;
@@ -41,6 +42,8 @@ internal sealed class TestFront : IAsyncDisposable
     public WorkerTable Workers => _app.Services.GetRequiredService<WorkerTable>();
 
     public LocalTurns LocalTurns => _app.Services.GetRequiredService<LocalTurns>();
+
+    public IObjectStore Objects => _app.Services.GetRequiredService<IObjectStore>();
 
     public TenantStamps Stamps => _app.Services.GetRequiredService<TenantStamps>();
 

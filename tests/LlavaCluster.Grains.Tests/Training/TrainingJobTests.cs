@@ -162,6 +162,55 @@ public sealed class TrainingJobTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Job_WhoseTenantStoresItsMost_WaitsUntilItMayStoreMore()
+    {
+        var trainer = _front.AddTrainer(0);
+        var stored = await StoreAsync([1, 2, 3]);
+        await _front.Tenant(Ours).SetQuotaAsync(new TenantQuota { StorageBytes = 3 }, Stop);
+        await CreateAsync(Spec());
+        await ReportUntilAsync(async () => (await _front.Job(_job).GetAsync(Stop))!.Status == TrainingJobStatus.Paused, trainer);
+        Assert.Equal("stored bytes must be < 3 for a job to train; 3 are used.", (await _front.Job(_job).GetAsync(Stop))!.Reason);
+        Assert.Equal(0, (await _front.Tenant(Ours).UsageAsync(Stop)).RunningJobs);
+
+        await _front.Objects.DeleteAsync(Ours, stored, Stop);
+        await FormsAsync(trainer);
+    }
+
+    [Fact]
+    public async Task Checkpoints_OfAJobThatEnds_AreTheLastOneAndOfACancelledOneNone()
+    {
+        var trainer = _front.AddTrainer(0);
+        var made = new List<TrainingCheckpoint>();
+        foreach (var content in new byte[][] { [1], [2], [3] })
+        {
+            made.Add(new TrainingCheckpoint(made.Count + 1, await StoreAsync(content), 1, DateTimeOffset.UnixEpoch, 1));
+        }
+
+        await CreateAsync(Spec());
+        await FormsAsync(trainer);
+        foreach (var checkpoint in made)
+        {
+            await trainer.ReportAsync(report => report with { Checkpoint = checkpoint });
+        }
+
+        await trainer.ReportAsync(report => report with { Phase = TrainerPhase.Done, Step = 10, Result = new TrainingResult(ObjectId.Of([9]), 20, 2, 1) });
+        Assert.Equal([made[2]], await _front.Job(_job).CheckpointsAsync(Stop));
+        Assert.Equal((1, 1), ((await _front.Objects.TotalsAsync(Ours, Stop)).Count, (await _front.Objects.TotalsAsync(Ours, Stop)).Bytes));
+
+        // A state that another job has too stays with that one.
+        var second = TrainingJobKey.New(Ours);
+        await _front.Job(second).CreateAsync(Spec(), Stop);
+        await ReportUntilAsync(() => trainer.Job == second && trainer.Group is not null, trainer);
+        var own = new TrainingCheckpoint(2, await StoreAsync([4]), 1, DateTimeOffset.UnixEpoch, 1);
+        await trainer.ReportAsync(report => report with { Checkpoint = made[2] });
+        await trainer.ReportAsync(report => report with { Checkpoint = own });
+        Assert.Null((await _front.Job(second).CancelAsync(Stop)).Failure);
+        Assert.Empty(await _front.Job(second).CheckpointsAsync(Stop));
+        Assert.Equal(1, (await _front.Objects.TotalsAsync(Ours, Stop)).Count);
+        Assert.NotNull(await _front.Objects.OpenAsync(Ours, made[2].Object, Stop));
+    }
+
+    [Fact]
     public async Task Second_JobOfATenantThatMayRunOne_WaitsForTheFirst()
     {
         var trainer = _front.AddTrainer(0);
@@ -243,6 +292,13 @@ public sealed class TrainingJobTests : IAsyncLifetime
         await CreateAsync(Spec());
         await ReportUntilAsync(async () => (await _front.Job(_job).GetAsync(Stop))!.Status == TrainingJobStatus.Failed, async () =>
             await trainer.ReportAsync(report => trainer.Group is null ? report : report with { Phase = TrainerPhase.Parted }));
+    }
+
+    private async Task<ObjectId> StoreAsync(byte[] content)
+    {
+        var id = ObjectId.Of(content);
+        Assert.Null(await _front.Objects.PutAsync(Ours, id, content, Stop));
+        return id;
     }
 
     private Task<TrainingJobAnswer> CreateAsync(TrainingJobSpec spec) => _front.Job(_job).CreateAsync(spec, Stop);
