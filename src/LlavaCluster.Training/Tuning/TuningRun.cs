@@ -48,7 +48,7 @@ public sealed class TuningRun : IDisposable
 
         (_samples, _heldOut) = SamplePlan.Split(data.Count, recipe.HeldOut(data.Count), recipe.Seed);
         (_judge, _heldOut) = validation is null ? (data, _heldOut) : (validation, [.. Enumerable.Range(0, validation.Count)]);
-        _plan = new SamplePlan(_samples.Length, recipe.GlobalBatch, recipe.Epochs, recipe.Seed, recipe.GroupByLength ? [.. _samples.Select(sample => data.Lengths[sample])] : null);
+        _plan = new SamplePlan(_samples.Length, recipe.GlobalBatch, recipe.Epochs, recipe.Seed, [.. _samples.Select(sample => data.Lengths[sample])], recipe.GroupByLength);
         _schedule = new LearningRateSchedule(_plan.TotalSteps, (long)Math.Ceiling(_plan.TotalSteps * recipe.WarmupRatio));
         _model = TuningModel.Open(folder, recipe, adapter);
         _pad = PreprocessingConfigReader.Read(folder, _model.Config).Fit == ImageFit.Pad;

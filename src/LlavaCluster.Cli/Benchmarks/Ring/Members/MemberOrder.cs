@@ -15,7 +15,8 @@ internal sealed record MemberPlaces(int Rank, IReadOnlyList<string> Members, byt
 /// <param name="Seconds">From the end of the warm-up to the end of the last step.</param>
 /// <param name="StepSeconds">Of each step that is timed, the waiting included.</param>
 /// <param name="WaitedSeconds">For the others and what they sent, in the steps that are timed.</param>
+/// <param name="CoreSeconds">That the process used in <paramref name="Seconds"/>, on all its threads.</param>
 /// <param name="BytesSent">In all steps.</param>
 /// <param name="Digest">SHA-256 of what was learned, in hexadecimal.</param>
 internal sealed record MemberReport(
-    IReadOnlyList<double> Losses, double Seconds, IReadOnlyList<double> StepSeconds, double WaitedSeconds, long BytesSent, double BaseLoss, double HeldOutLoss, string Digest);
+    IReadOnlyList<double> Losses, double Seconds, IReadOnlyList<double> StepSeconds, double WaitedSeconds, double CoreSeconds, long BytesSent, double BaseLoss, double HeldOutLoss, string Digest);

@@ -57,13 +57,13 @@ internal sealed class RingMember(TextReader input, TextWriter output)
         together.Align(0, _ => { });
         var before = run.Evaluate(ofBase: true)?.Loss ?? double.NaN;
         var sent = ring.BytesSent;
-        var (losses, seconds, waited, began) = (new List<double>(), new List<double>(), 0.0, 0L);
+        var (losses, seconds, waited, began, cores) = (new List<double>(), new List<double>(), 0.0, 0L, TimeSpan.Zero);
         while (run.Step < run.TotalSteps)
         {
             var isTimed = run.Step >= order.WarmUp;
             if (run.Step == order.WarmUp)
             {
-                began = Stopwatch.GetTimestamp();
+                (began, cores) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
             }
 
             var at = Stopwatch.GetTimestamp();
@@ -87,9 +87,10 @@ internal sealed class RingMember(TextReader input, TextWriter output)
         }
 
         var elapsed = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        var used = Environment.CpuUsage.TotalTime - cores;
         sent = ring.BytesSent - sent;
         var digest = Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(run.Parameters)));
-        return new MemberReport(losses, elapsed, seconds, waited, sent, before, run.Evaluate()?.Loss ?? double.NaN, digest);
+        return new MemberReport(losses, elapsed, seconds, waited, used.TotalSeconds, sent, before, run.Evaluate()?.Loss ?? double.NaN, digest);
     }
 
     /// <summary>A measurement that is gone needs no member.</summary>

@@ -25,6 +25,9 @@ internal sealed record TeamRun(IReadOnlyList<MemberReport> Members)
     /// <summary>Of the slowest.</summary>
     public double Seconds => Members.Max(member => member.Seconds);
 
+    /// <summary>Busy on average, of all members together: what is above one a member loads data and sends.</summary>
+    public double Cores => Members.Sum(member => member.CoreSeconds / member.Seconds);
+
     public double Waited => Members.Average(member => member.WaitedSeconds / member.Seconds);
 }
 
@@ -50,12 +53,12 @@ internal sealed record TeamReport(int Batch, int LocalSteps, TeamRuns Alone, Tea
         var steps = Alone.First.First.Losses.Count;
         Line($"{steps} steps of {Batch} samples, a thread a member; held-out loss of the base {Alone.First.First.BaseLoss:0.0000}. Medians of {Alone.Runs.Count} rounds (least to most)");
         Line($"");
-        Line($"| | samples/s | of one member's | step, ms | of which waiting | sent by a member, MiB | held-out loss |");
-        Line($"|---|---|---|---|---|---|---|");
+        Line($"| | samples/s | of one member's | step, ms | of which waiting | cores busy | sent by a member, MiB | held-out loss |");
+        Line($"|---|---|---|---|---|---|---|---|");
         foreach (var mode in (TeamRuns[])[Alone, Summing, Agreeing])
         {
             var step = Repeated.Of(mode.Runs.SelectMany(run => run.First.StepSeconds))!.Median;
-            Line($"| {mode.Name} | {Repeated.Print(mode.Over(SamplesPerSecond), "0.00")} | {Rate(mode) / Rate(Alone):0.00} | {step * 1e3:0.0} | {mode.Over(run => run.Waited).Median:0.0 %} | {mode.First.First.BytesSent / MiB:0.00} | {mode.First.First.HeldOutLoss:0.0000} |");
+            Line($"| {mode.Name} | {Repeated.Print(mode.Over(SamplesPerSecond), "0.00")} | {Rate(mode) / Rate(Alone):0.00} | {step * 1e3:0.0} | {mode.Over(run => run.Waited).Median:0.0 %} | {mode.Over(run => run.Cores).Median:0.00} | {mode.First.First.BytesSent / MiB:0.00} | {mode.First.First.HeldOutLoss:0.0000} |");
         }
 
         Line($"");
