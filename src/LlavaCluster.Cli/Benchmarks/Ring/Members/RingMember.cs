@@ -15,6 +15,7 @@ namespace LlavaCluster.Cli.Benchmarks.Ring.Members;
 /// </summary>
 internal sealed class RingMember(TextReader input, TextWriter output)
 {
+    private const int MostWarmUp = 10; // steps that are not timed
     private static readonly TimeSpan JoiningTime = TimeSpan.FromSeconds(60);
 
     /// <exception cref="InvalidDataException">The lines are not those of a measurement, or the data are refused.</exception>
@@ -53,15 +54,17 @@ internal sealed class RingMember(TextReader input, TextWriter output)
 
     private static MemberReport Train(TuningRun run, RingGroup ring, MemberOrder order)
     {
-        var together = new GroupRun(new MemberState(run, order.LocalSteps), ring);
+        using var state = new MemberState(run, order.LocalSteps);
+        var together = new GroupRun(state, ring);
         together.Align(0, _ => { });
-        var before = run.Evaluate(ofBase: true)?.Loss ?? double.NaN;
+        var before = run.Evaluate(ofBase: true)?.Loss;
         var sent = ring.BytesSent;
+        var warmUp = Math.Min(MostWarmUp, run.TotalSteps / 10);
         var (losses, seconds, waited, began, cores) = (new List<double>(), new List<double>(), 0.0, 0L, TimeSpan.Zero);
         while (run.Step < run.TotalSteps)
         {
-            var isTimed = run.Step >= order.WarmUp;
-            if (run.Step == order.WarmUp)
+            var isTimed = run.Step >= warmUp;
+            if (run.Step == warmUp)
             {
                 (began, cores) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
             }
@@ -90,7 +93,7 @@ internal sealed class RingMember(TextReader input, TextWriter output)
         var used = Environment.CpuUsage.TotalTime - cores;
         sent = ring.BytesSent - sent;
         var digest = Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(run.Parameters)));
-        return new MemberReport(losses, elapsed, seconds, waited, used.TotalSeconds, sent, before, run.Evaluate()?.Loss ?? double.NaN, digest);
+        return new MemberReport(losses, elapsed, seconds, waited, used.TotalSeconds, sent, before, run.Evaluate()?.Loss, digest);
     }
 
     /// <summary>A measurement that is gone needs no member.</summary>

@@ -11,8 +11,6 @@ namespace LlavaCluster.Cli.Benchmarks.Ring.Members;
 /// <param name="command">As of <see cref="MemberProcess"/>.</param>
 internal sealed class TeamBenchmark(string model, TuningRecipe recipe, string data, string? images, IReadOnlyList<string> command)
 {
-    private const int WarmUp = 10;
-
     /// <param name="localSteps">Of the third, at least 2.</param>
     /// <param name="done">Told of each run.</param>
     /// <exception cref="InvalidDataException">A member's process failed; the message has its words.</exception>
@@ -36,7 +34,7 @@ internal sealed class TeamBenchmark(string model, TuningRecipe recipe, string da
         var members = new List<MemberProcess>();
         try
         {
-            var order = new MemberOrder(model, recipe.ToJson(), data, images, mode.LocalSteps, WarmUp);
+            var order = new MemberOrder(model, recipe.ToJson(), data, images, mode.LocalSteps);
             for (var rank = 0; rank < mode.Members; rank++)
             {
                 members.Add(new MemberProcess(command));

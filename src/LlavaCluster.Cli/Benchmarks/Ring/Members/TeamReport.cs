@@ -44,8 +44,8 @@ internal sealed record TeamReport(int Batch, int LocalSteps, TeamRuns Alone, Tea
 
     public double BytesRatio => Summing.First.First.BytesSent / (double)Agreeing.First.First.BytesSent;
 
-    /// <summary>Of agreements against sums; negative where it is better.</summary>
-    public double HeldOutDifference => (Agreeing.First.First.HeldOutLoss / Summing.First.First.HeldOutLoss) - 1;
+    /// <summary>Of agreements against sums; negative where it is better, null where nothing is held out.</summary>
+    public double? HeldOutDifference => (Agreeing.First.First.HeldOutLoss / Summing.First.First.HeldOutLoss) - 1;
 
     public string ToMarkdown()
     {
