@@ -20,7 +20,10 @@ internal static class BenchRingCommand
         var megabytes = Count("--mb", 64, 2000, "MiB of the vector that they sum.");
         var rounds = Count("--rounds", 10, 10_000, "Sums of each run; medians are printed.");
         var file = new ReportFile();
-        var command = new Command("ring", "How fast data-parallel trainers sum vectors: a ring of threads over loopback in this process, without encryption.") { members, megabytes, rounds, file.Option };
+        var command = new Command("ring", "How fast data-parallel trainers sum vectors: a ring of threads over loopback in this process, without encryption.")
+        {
+            members, megabytes, rounds, file.Option, BenchRingTrainCommand.Create(terminal), BenchRingTrainCommand.CreateMember(terminal),
+        };
         command.SetAction((parsed, cancellationToken) => RunAsync(
             terminal,
             new RingBenchmark(parsed.GetValue(members), (long)parsed.GetValue(megabytes) << 20, parsed.GetValue(rounds), TimeProvider.System),

@@ -47,10 +47,11 @@ internal static unsafe partial class TensorMemory
     /// <summary>Elements of a contiguous CPU tensor of floating-point numbers in float32, from the given one on. Any thread: libtorch computes nothing.</summary>
     public static void Widen(Tensor tensor, long first, Span<float> to)
     {
-        var data = Address(tensor) + (first * ElementSize(tensor.dtype));
+        var stored = tensor.dtype; // asks libtorch
+        var data = Address(tensor) + (first * ElementSize(stored));
         for (var i = 0; i < to.Length; i++)
         {
-            to[i] = tensor.dtype switch
+            to[i] = stored switch
             {
                 ScalarType.Float32 => ((float*)data)[i],
                 ScalarType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)((ushort*)data)[i] << 16),

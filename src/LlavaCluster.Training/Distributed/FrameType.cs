@@ -4,7 +4,6 @@ namespace LlavaCluster.Training.Distributed;
 internal enum FrameType
 {
     Sum = 1,
-    Bytes = 2,
     State = 3,
     Numbers = 4,
     Barrier = 5,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using LlavaCluster.Training.Tuning;
 
 namespace LlavaCluster.Training.Distributed;
@@ -28,8 +29,10 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
     /// <param name="storedStep">Steps of the latest stored state; 0 for none. The same for every member.</param>
     /// <param name="restore">Called at the first member alone, where the stored state is ahead: restores the latest one it can, if there is one ahead of this number of steps.</param>
     /// <exception cref="RingBrokenException">The group broke. The member has the state that it had.</exception>
+    /// <exception cref="InvalidDataException">The members are not of one run; every one of them gets it.</exception>
     public void Align(long storedStep, Action<long> restore)
     {
+        RequireOneRun();
         state.Revert();
         Span<long> steps = stackalloc long[group.Size];
         group.AllGather([state.Step], steps);
@@ -50,16 +53,22 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
         }
 
         var source = steps.IndexOf(latest);
-        using var copy = new MemoryStream();
+        var isMissing = state.Step < latest;
+        if (!isMissing && group.Rank != source)
+        {
+            group.Broadcast(source, Stream.Null);
+            return;
+        }
+
+        // Whole before it is used, so that a break leaves the member what it had.
+        using var copy = state.OpenFile();
         if (group.Rank == source)
         {
             state.Save(copy);
             copy.Position = 0;
         }
 
-        // Those that have it already give it no room.
-        var isMissing = state.Step < latest;
-        group.Broadcast(source, isMissing || group.Rank == source ? copy : Stream.Null);
+        group.Broadcast(source, copy);
         if (isMissing)
         {
             copy.Position = 0;
@@ -83,10 +92,30 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
     {
         var step = _run.Step;
         var agrees = state.AgreesNext;
-        var mine = _run.Accumulate(step, group.Rank, group.Size, betweenMicroBatches);
+        var mine = _divergence is null ? _run.Accumulate(step, group.Rank, group.Size, betweenMicroBatches) : default;
         _divergence ??= mine.Divergence;
         (_losses, _terms) = (_losses + mine.Losses, _terms + mine.Terms);
         return state.LocalSteps == 1 ? Together(step, wantsToPart) : Alone(step, mine, agrees, wantsToPart);
+    }
+
+    private void RequireOneRun()
+    {
+        var identity = _run.Identity;
+        (string What, string Digest)[] parts = [("recipe", identity.Recipe), ("data", identity.Data), ("model", identity.Model)];
+        Span<long> mine = stackalloc long[parts.Length], all = new long[parts.Length * group.Size];
+        for (var i = 0; i < parts.Length; i++)
+        {
+            mine[i] = long.Parse(parts[i].Digest.AsSpan(0, 2 * sizeof(long)), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        }
+
+        group.AllGather(mine, all);
+        for (var at = parts.Length; at < all.Length; at++)
+        {
+            if (all[at] != all[at % parts.Length])
+            {
+                throw new InvalidDataException($"All members of a group must have the same {parts[at % parts.Length].What}; that of rank {at / parts.Length}, {all[at]:x16}..., is not rank 0's, {all[at % parts.Length]:x16}...");
+            }
+        }
     }
 
     private GroupStep Together(long step, bool wantsToPart)
@@ -138,12 +167,26 @@ public sealed class GroupRun(MemberState state, ITrainingGroup group)
         _waited += Stopwatch.GetTimestamp() - began;
     }
 
-    // All name the record, for any of them may be heard first.
+    // All name the record, for any of them may be heard first. Whoever diverged looks for it a sample at a time, and says so in between: to try them all may take longer than the others wait.
     private GroupStep Divergent(long step)
     {
-        Span<long> records = stackalloc long[group.Size];
-        group.AllGather([_divergence?.Record ?? -1], records);
-        var found = _divergence ?? new Divergence(step, Max(records) is >= 0 and var record ? (int)record : null, null, "the loss or a gradient is not a finite number");
+        const int Fields = 2;
+        using var search = _divergence is { } seen ? _run.Blame(seen).GetEnumerator() : null;
+        Span<long> all = stackalloc long[Fields * group.Size];
+        var (record, others) = (-1L, true);
+        while (others)
+        {
+            var searches = _divergence is { Record: null } && search!.MoveNext();
+            _divergence = searches ? search!.Current ?? _divergence : _divergence;
+            group.AllGather([_divergence?.Record ?? -1, searches ? 1 : 0], all);
+            others = false;
+            for (var at = 0; at < all.Length; at += Fields)
+            {
+                (record, others) = (Math.Max(record, all[at]), others || all[at + 1] > 0);
+            }
+        }
+
+        var found = _divergence ?? new Divergence(step, record >= 0 ? (int)record : null, null, "the loss or a gradient is not a finite number");
         return new(step, double.NaN, 0, double.NaN, 0, true, true, found);
     }
 

@@ -12,14 +12,8 @@ public interface ITrainingGroup : IDisposable
 
     int Size { get; }
 
-    /// <summary>Rises with every change of the members.</summary>
-    long Generation { get; }
-
     /// <summary>Adds the members' vectors, which are equally long, and leaves the sum in all of them. Bit for bit the same everywhere and every time for the same members.</summary>
     void Sum(Span<float> values);
-
-    /// <summary>Copies the bytes of one member into those of the others, which are equally many.</summary>
-    void Broadcast(int from, Span<byte> values);
 
     /// <summary>Copies a state of any length from one member to the others; who has no need of it gives <see cref="Stream.Null"/>.</summary>
     /// <param name="state">Read to its end by <paramref name="from"/>, written by everyone else; stays open.</param>
@@ -29,7 +23,4 @@ public interface ITrainingGroup : IDisposable
     /// <param name="mine">Equally many for each member.</param>
     /// <param name="all">The members' numbers in the order of their ranks.</param>
     void AllGather(ReadOnlySpan<long> mine, Span<long> all);
-
-    /// <summary>Returns when every member has called it.</summary>
-    void Barrier();
 }

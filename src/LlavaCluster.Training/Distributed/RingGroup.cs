@@ -26,8 +26,6 @@ public sealed class RingGroup : ITrainingGroup
 
     public int Size => _member.Size;
 
-    public long Generation => _member.Generation;
-
     /// <summary>By this member so far, headers included and TLS not.</summary>
     public long BytesSent => _links?.Writer.BytesSent ?? 0;
 
@@ -95,37 +93,6 @@ public sealed class RingGroup : ITrainingGroup
         links.ThrowIfBroken();
     }
 
-    public void Broadcast(int from, Span<byte> values)
-    {
-        CheckRank(from);
-        if (Enter() is not { } links)
-        {
-            return;
-        }
-
-        try
-        {
-            var distance = Distance(from);
-            for (var at = 0; at < values.Length; at += FrameHeader.MostPayload)
-            {
-                var chunk = values.Slice(at, Math.Min(FrameHeader.MostPayload, values.Length - at));
-                if (distance > 0)
-                {
-                    links.Reader.ReadExactly(FrameType.Bytes, values.Length, chunk, _time);
-                }
-
-                if (distance < Size - 1)
-                {
-                    links.Writer.Write(FrameType.Bytes, values.Length, chunk, _time);
-                }
-            }
-        }
-        catch (RingBrokenException fault)
-        {
-            throw links.End(fault);
-        }
-    }
-
     /// <inheritdoc/>
     /// <remarks>A fault of the caller's own stream ends the group and is thrown as it is.</remarks>
     public void Broadcast(int from, Stream state)
@@ -184,6 +151,7 @@ public sealed class RingGroup : ITrainingGroup
         }
     }
 
+    /// <summary>Returns when every member has called it.</summary>
     public void Barrier()
     {
         if (Enter() is { } links)

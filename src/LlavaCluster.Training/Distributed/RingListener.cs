@@ -32,7 +32,7 @@ public sealed class RingListener : IAsyncDisposable
     public IPEndPoint EndPoint { get; }
 
     /// <summary>Connections that were dropped without having been admitted.</summary>
-    public long Refused => Volatile.Read(ref _refused);
+    internal long Refused => Volatile.Read(ref _refused);
 
     internal RingOptions Options { get; }
 

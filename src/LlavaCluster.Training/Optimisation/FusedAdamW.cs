@@ -23,6 +23,8 @@ public sealed class FusedAdamW : IDisposable
 
         """;
 
+    private const string Prefix = "optimiser.";
+
     private readonly jit.CompilationUnit _script = jit.compile(Source);
     private readonly Scalar? _limit;
     private readonly Scalar _firstDecay;
@@ -38,7 +40,7 @@ public sealed class FusedAdamW : IDisposable
         _groups = [.. groups.Where(group => group.Parameters.Count > 0).Select(group => new State(group))];
     }
 
-    /// <summary>The moments and step counts by name, for a checkpoint. Views that belong to this optimiser.</summary>
+    /// <summary>The moments and step counts for a checkpoint, by names that no parameter has. Views that belong to this optimiser.</summary>
     public IEnumerable<KeyValuePair<string, Tensor>> Moments => _groups.SelectMany(group => group.Named());
 
     /// <summary>Applies the gradients that the backward pass left and zeroes them.</summary>
@@ -113,7 +115,7 @@ public sealed class FusedAdamW : IDisposable
             [.. Values.Select((value, i) => value.grad ?? throw new InvalidOperationException($"The parameter '{_names[i]}' got no gradient: it does not reach the loss."))];
 
         public IEnumerable<KeyValuePair<string, Tensor>> Named() =>
-            _names.SelectMany((name, i) => new KeyValuePair<string, Tensor>[] { new($"{name}.first_moment", First[i]), new($"{name}.second_moment", Second[i]), new($"{name}.steps", Steps[i]) });
+            _names.SelectMany((name, i) => new KeyValuePair<string, Tensor>[] { new($"{Prefix}{name}.first_moment", First[i]), new($"{Prefix}{name}.second_moment", Second[i]), new($"{Prefix}{name}.steps", Steps[i]) });
 
         public void Dispose()
         {

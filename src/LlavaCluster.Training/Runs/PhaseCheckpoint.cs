@@ -11,14 +11,12 @@ namespace LlavaCluster.Training.Runs;
 /// </summary>
 internal static class PhaseCheckpoint
 {
-    private const string Optimiser = "optimiser.";
     private const string StepKey = "step";
 
     public static void Save(string file, IReadOnlyList<(string Name, Tensor Value)> parameters, FusedAdamW optimiser, long step) =>
         SafetensorsWriter.Write(
             file,
-            [.. parameters.Select(parameter => KeyValuePair.Create(parameter.Name, (Tensor)parameter.Value)),
-                .. optimiser.Moments.Select(moment => KeyValuePair.Create(Optimiser + moment.Key, moment.Value))],
+            [.. parameters.Select(parameter => KeyValuePair.Create(parameter.Name, parameter.Value)), .. optimiser.Moments],
             new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture) });
 
     /// <summary>Restores parameters and moments in place; returns the steps done, 0 where there is no file.</summary>
@@ -40,7 +38,7 @@ internal static class PhaseCheckpoint
 
         foreach (var (name, moment) in optimiser.Moments)
         {
-            moment.copy_(stored.View(Optimiser + name));
+            moment.copy_(stored.View(name));
         }
 
         return StepOf(stored);

@@ -19,6 +19,9 @@ public readonly record struct StepOutcome(double GradientNorm, double RateFactor
 /// <param name="What">Which value, for example <c>the loss is NaN</c>.</param>
 public sealed record Divergence(long Step, int? Record, string? Id, string What)
 {
+    /// <summary>Of the data set: the samples of which it may be one.</summary>
+    internal IReadOnlyList<int> Suspects { get; init; } = [];
+
     public override string ToString() => $"step {Step}: {What}{(Record is { } record ? $" at record {record}{(Id is null ? "" : $" ({Id})")}" : ", and no record alone makes it")}.";
 }
 

@@ -27,24 +27,32 @@ internal static class AdapterStart
         var modules = targets.ToDictionary(target => target.Module, target => new LoraFactors(parameters.ValueOf(Down(target.Module)), parameters.ValueOf(Up(target.Module)), target.Scale), StringComparer.Ordinal);
         var replaced = parameters.Names.Where(name => !name.Contains(".lora_", StringComparison.Ordinal)).ToDictionary(name => name[Prefix.Length..], parameters.ValueOf, StringComparer.Ordinal);
         var weights = new LoraWeights(modules, replaced, Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Folder))));
-        if (folder is not null)
+        try
         {
-            CopyAdapter(weights, checkpoint, folder);
+            if (folder is not null)
+            {
+                CopyAdapter(weights, checkpoint, folder);
+                return weights;
+            }
+
+            foreach (var target in targets)
+            {
+                Draw(modules[target.Module].A, target, seed);
+            }
+
+            foreach (var (name, value) in replaced)
+            {
+                using var stored = checkpoint.Take(name, value.shape);
+                value.copy_(stored);
+            }
+
             return weights;
         }
-
-        foreach (var target in targets)
+        catch
         {
-            Draw(modules[target.Module].A, target, seed);
+            weights.Dispose();
+            throw;
         }
-
-        foreach (var (name, value) in replaced)
-        {
-            using var stored = checkpoint.Take(name, value.shape);
-            value.copy_(stored);
-        }
-
-        return weights;
     }
 
     private static void Draw(Tensor factor, LoraTarget target, int seed)

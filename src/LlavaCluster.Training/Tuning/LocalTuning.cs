@@ -36,7 +36,7 @@ public sealed class LocalTuning(TuningRun run, string work, TimeProvider time)
             var outcome = sum.Divergence is null ? run.Apply(sum.Terms) : default;
             if ((sum.Divergence ?? outcome.Divergence) is { } divergence)
             {
-                return new LocalTuningResult(false, before, null, log.Steps, divergence);
+                return new LocalTuningResult(false, before, null, log.Steps, run.Blame(divergence).OfType<Divergence>().FirstOrDefault() ?? divergence);
             }
 
             terms += sum.Terms;

@@ -13,12 +13,14 @@ public sealed class SamplePlan
     private readonly int _batch;
     private readonly ulong _seed;
     private readonly IReadOnlyList<int>? _lengths;
+    private readonly bool _grouped;
     private volatile EpochOrder? _latest;
 
     /// <param name="samples">At least 1.</param>
     /// <param name="batch">Samples of a step.</param>
-    /// <param name="lengths">For steps of samples that are alike: words of each, negative for one without a picture; null for a plain shuffle.</param>
-    public SamplePlan(int samples, int batch, int epochs, int seed, IReadOnlyList<int>? lengths = null)
+    /// <param name="lengths">Words of each sample, negative for one without a picture, so that participants get shares of like length; null where they are all alike.</param>
+    /// <param name="grouped">Whether a step's samples are alike in length, too; needs the lengths.</param>
+    public SamplePlan(int samples, int batch, int epochs, int seed, IReadOnlyList<int>? lengths = null, bool grouped = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(samples);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
@@ -28,7 +30,12 @@ public sealed class SamplePlan
             throw new ArgumentException($"lengths must have one entry for each of the {samples} samples; had {lengths.Count}.", nameof(lengths));
         }
 
-        (Samples, _batch, _seed, _lengths) = (samples, batch, (ulong)seed, lengths);
+        if (grouped && lengths is null)
+        {
+            throw new ArgumentNullException(nameof(lengths), "A grouped plan needs the samples' lengths.");
+        }
+
+        (Samples, _batch, _seed, _lengths, _grouped) = (samples, batch, (ulong)seed, lengths, grouped);
         StepsPerEpoch = ((samples - 1) / batch) + 1;
         TotalSteps = (long)StepsPerEpoch * epochs;
     }
@@ -39,7 +46,10 @@ public sealed class SamplePlan
 
     public long TotalSteps { get; }
 
-    /// <summary>The samples of a step, from 0; the share of participant <paramref name="rank"/> of <paramref name="size"/>: every size-th. The shares of all are the batch, whatever the size.</summary>
+    /// <summary>
+    /// The samples of a step, from 0; the share of participant <paramref name="rank"/> of <paramref name="size"/>. The shares of all are the batch, whatever the size. They are dealt from the
+    /// longest on, to and fro, because a step takes as long as its longest share.
+    /// </summary>
     public int[] Share(long step, int rank = 0, int size = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
@@ -47,14 +57,21 @@ public sealed class SamplePlan
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, size);
         var order = Order(step / StepsPerEpoch);
-        var (first, count) = (((int)(step % StepsPerEpoch)) * _batch, ShareCount(step, rank, size));
-        var share = new int[count];
-        for (var i = 0; i < count; i++)
+        var first = (int)(step % StepsPerEpoch) * _batch;
+        var batch = order[first..Math.Min(first + _batch, Samples)];
+        if (size == 1)
         {
-            share[i] = order[first + rank + (i * size)];
+            return batch;
         }
 
-        return share;
+        int[] dealt = _lengths is { } lengths
+            ? [.. Enumerable.Range(0, batch.Length).OrderByDescending(at => lengths[batch[at]] >= 0).ThenByDescending(at => Math.Abs((long)lengths[batch[at]])).ThenBy(at => at)]
+            : [.. Enumerable.Range(0, batch.Length)];
+        int[] mine = [.. Enumerable.Range(0, ShareCount(step, rank, size)).Select(round => dealt[(round * size) + (IsForth(round) ? rank : size - 1 - rank)])];
+        return [.. mine.Order().Select(at => batch[at])];
+
+        // The last round may have samples for the first participants only.
+        bool IsForth(int round) => round % 2 == 0 || (round + 1) * size > batch.Length;
     }
 
     /// <summary>How many samples <see cref="Share"/> gives.</summary>
@@ -84,7 +101,7 @@ public sealed class SamplePlan
         }
 
         var random = SceneRandom.For(_seed, OrderPurpose, (ulong)epoch);
-        var made = _lengths is null ? Shuffled(Samples, random) : Grouped(_lengths, random);
+        var made = _grouped ? Grouped(_lengths!, random) : Shuffled(Samples, random);
         _latest = new EpochOrder(epoch, made);
         return made;
     }

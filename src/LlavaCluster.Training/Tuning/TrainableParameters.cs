@@ -31,7 +31,15 @@ internal sealed class TrainableParameters : IDisposable
         }
 
         Values = new FlatBuffer(end);
-        Gradients = new FlatBuffer(end);
+        try
+        {
+            Gradients = new FlatBuffer(end);
+        }
+        catch
+        {
+            Values.Dispose();
+            throw;
+        }
     }
 
     public FlatBuffer Values { get; }

@@ -33,21 +33,33 @@ internal sealed class TuningModel : IDisposable
         var autocast = recipe.BFloat16 && Autocast.IsFaster;
         var targets = recipe.Lora is { } lora ? LoraTargets.Of(checkpoint.Config, lora) : [];
         Parameters = new TrainableParameters(Trained(checkpoint.Config, recipe, targets));
-        if (recipe.Method != TuningMethod.Full)
+        try
         {
-            _weights = AdapterStart.Create(Parameters, targets, checkpoint, recipe.Seed, adapter);
-            _adapter = LoraAdapter.Over(_weights);
-        }
+            if (recipe.Method != TuningMethod.Full)
+            {
+                _weights = AdapterStart.Create(Parameters, targets, checkpoint, recipe.Seed, adapter);
+                _adapter = LoraAdapter.Over(_weights);
+            }
 
-        LayerRunner? layers = recipe.GradientCheckpointing ? (layer, hidden) => is_grad_enabled() ? RecomputedLayer.Run(layer, hidden, autocast) : layer(hidden) : null;
-        _objective = new NextTokenObjective(checkpoint.Config, new TuningWeights(checkpoint, Parameters, autocast), autocast, adapter: _adapter, layers: layers);
-        _dropout = recipe.Lora is { Dropout: > 0 and var share } ? new LoraDropout(share, recipe.Seed) : null;
-        Parameters.Attach(_objective.Parameters.Where(parameter => Parameters.Contains(parameter.Name)));
+            LayerRunner? layers = recipe.GradientCheckpointing ? (layer, hidden) => is_grad_enabled() ? RecomputedLayer.Run(layer, hidden, autocast) : layer(hidden) : null;
+            _objective = new NextTokenObjective(checkpoint.Config, new TuningWeights(checkpoint, Parameters, autocast), autocast, adapter: _adapter, layers: layers);
+            _dropout = recipe.Lora is { Dropout: > 0 and var share } ? new LoraDropout(share, recipe.Seed) : null;
+            Parameters.Attach(_objective.Parameters.Where(parameter => Parameters.Contains(parameter.Name)));
+        }
+        catch
+        {
+            _weights?.Dispose();
+            Parameters.Dispose();
+            throw;
+        }
     }
 
     public TrainableParameters Parameters { get; }
 
     public LlavaConfig Config => _checkpoint.Config;
+
+    /// <summary>What a run of this recipe on those data is.</summary>
+    public TuningIdentity Identify(string data) => TuningIdentity.Of(_recipe, data, _checkpoint);
 
     /// <param name="adapter">An adapter folder to go on from; null to start from nothing. For the methods lora and projector.</param>
     /// <exception cref="CheckpointException">The folder is no model that can be trained, or the adapter is another recipe's.</exception>

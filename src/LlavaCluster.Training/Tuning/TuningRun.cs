@@ -48,14 +48,26 @@ public sealed class TuningRun : IDisposable
 
         (_samples, _heldOut) = SamplePlan.Split(data.Count, recipe.HeldOut(data.Count), recipe.Seed);
         (_judge, _heldOut) = validation is null ? (data, _heldOut) : (validation, [.. Enumerable.Range(0, validation.Count)]);
-        _plan = new SamplePlan(_samples.Length, recipe.GlobalBatch, recipe.Epochs, recipe.Seed, recipe.GroupByLength ? [.. _samples.Select(sample => data.Lengths[sample])] : null);
+        _plan = new SamplePlan(_samples.Length, recipe.GlobalBatch, recipe.Epochs, recipe.Seed, [.. _samples.Select(sample => data.Lengths[sample])], recipe.GroupByLength);
         _schedule = new LearningRateSchedule(_plan.TotalSteps, (long)Math.Ceiling(_plan.TotalSteps * recipe.WarmupRatio));
         _model = TuningModel.Open(folder, recipe, adapter);
-        _pad = PreprocessingConfigReader.Read(folder, _model.Config).Fit == ImageFit.Pad;
-        _optimiser = new FusedAdamW(_model.Groups(), new AdamWOptions());
-        _feed = new MicroBatchFeed(data, _samples, _plan, recipe.MicroBatch);
-        _state = new TuningState(_model.Parameters, _optimiser, recipe, data.Digest);
+        try
+        {
+            _pad = PreprocessingConfigReader.Read(folder, _model.Config).Fit == ImageFit.Pad;
+            Identity = _model.Identify(data.Digest);
+            _optimiser = new FusedAdamW(_model.Groups(), new AdamWOptions());
+            _feed = new MicroBatchFeed(data, _samples, _plan, recipe.MicroBatch);
+            _state = new TuningState(_model.Parameters, _optimiser, Identity);
+        }
+        catch
+        {
+            _optimiser?.Dispose();
+            _model.Dispose();
+            throw;
+        }
     }
+
+    public TuningIdentity Identity { get; }
 
     public long TotalSteps => _plan.TotalSteps;
 
@@ -83,6 +95,7 @@ public sealed class TuningRun : IDisposable
     /// <summary>Fills <see cref="Gradients"/> with the gradient of the sum of the losses of this participant's samples. Whatever was in it is forgotten, so a step may be begun again, with another rank or size too.</summary>
     /// <param name="step">Must be <see cref="Step"/>.</param>
     /// <param name="betweenMicroBatches">Called after each, to let others at the device; null for nothing. What it throws leaves the run as it was.</param>
+    /// <returns>Of a divergence it does not say the record: <see cref="Blame"/> does.</returns>
     /// <exception cref="InvalidDataException">A record or picture is no longer what it was; it is named.</exception>
     public Accumulation Accumulate(long step, int rank, int size, Action? betweenMicroBatches = null)
     {
@@ -94,7 +107,7 @@ public sealed class TuningRun : IDisposable
             var batch = _feed.Take(step, i, rank, size);
             if (Backward(batch, step) is not { } loss)
             {
-                return new Accumulation(0, 0, Blame(batch.Samples, step, "the loss"));
+                return Diverged(step, "the loss", batch.Samples);
             }
 
             losses += loss;
@@ -102,7 +115,26 @@ public sealed class TuningRun : IDisposable
             betweenMicroBatches?.Invoke();
         }
 
-        return double.IsFinite(GradientNorm()) ? new Accumulation(losses, terms) : new Accumulation(0, 0, Blame([.. _plan.Share(step, rank, size).Select(sample => _samples[sample])], step, "a gradient"));
+        return double.IsFinite(GradientNorm()) ? new Accumulation(losses, terms) : Diverged(step, "a gradient", [.. _plan.Share(step, rank, size).Select(sample => _samples[sample])]);
+    }
+
+    /// <summary>Looks for the record that a divergence of <see cref="Accumulate"/> came from. Tries a sample for each element that is asked for: null where it is not that one; ends with the one that it is, or without. The gradients are lost, nothing else changes.</summary>
+    public IEnumerable<Divergence?> Blame(Divergence divergence)
+    {
+        foreach (var sample in divergence.Suspects)
+        {
+            Gradients.Clear();
+            var isIt = Backward(MicroBatchFeed.Load(_data, [sample]), divergence.Step) is null || !double.IsFinite(GradientNorm());
+            Gradients.Clear();
+            if (isIt)
+            {
+                var (record, id) = _data.Describe(sample);
+                yield return divergence with { Record = record, Id = id };
+                yield break;
+            }
+
+            yield return null;
+        }
     }
 
     /// <summary>Makes a step of the sum of all participants' gradients and zeroes the buffer.</summary>
@@ -184,6 +216,12 @@ public sealed class TuningRun : IDisposable
         _model.Dispose();
     }
 
+    private Accumulation Diverged(long step, string what, IReadOnlyList<int> samples)
+    {
+        Gradients.Clear();
+        return new Accumulation(0, 0, new Divergence(step, null, null, $"{what} is not a finite number") { Suspects = samples });
+    }
+
     // Null where the loss is no number; then nothing was added.
     private double? Backward(MicroBatch batch, long step)
     {
@@ -201,24 +239,6 @@ public sealed class TuningRun : IDisposable
         }
 
         return value;
-    }
-
-    // One sample at a time, until one's own loss or gradient is no number.
-    private Divergence Blame(IReadOnlyList<int> samples, long step, string what)
-    {
-        foreach (var sample in samples)
-        {
-            Gradients.Clear();
-            if (Backward(MicroBatchFeed.Load(_data, [sample]), step) is null || !double.IsFinite(GradientNorm()))
-            {
-                Gradients.Clear();
-                var (record, id) = _data.Describe(sample);
-                return new Divergence(step, record, id, $"{what} is not a finite number");
-            }
-        }
-
-        Gradients.Clear();
-        return new Divergence(step, null, null, $"{what} is not a finite number");
     }
 
     private double GradientNorm() => L2Norm.Of(Gradients);

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.Training.Optimisation;
 using static TorchSharp.torch;
@@ -8,19 +6,25 @@ using static TorchSharp.torch;
 namespace LlavaCluster.Training.Tuning;
 
 /// <summary>All that a run is at a step beyond its recipe, model and data, as safetensors: the parameters it trains, the optimiser's moments, the step; and whose state it is.</summary>
-internal sealed class TuningState(TrainableParameters parameters, FusedAdamW optimiser, TuningRecipe recipe, string data)
+internal sealed class TuningState(TrainableParameters parameters, FusedAdamW optimiser, TuningIdentity identity)
 {
     private const string Name = "training state";
-    private const string Optimiser = "optimiser.";
-    private const string StepKey = "step", RecipeKey = "recipe", DataKey = "data";
-
-    private readonly string _recipe = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(recipe.ToJson())));
+    private const string StepKey = "step", RecipeKey = "recipe", DataKey = "data", ModelKey = "model";
 
     public void Save(Stream stream, long step)
     {
         var tensors = Tensors();
-        SafetensorsWriter.Write(stream, tensors, new Dictionary<string, string> { [StepKey] = step.ToString(CultureInfo.InvariantCulture), [RecipeKey] = _recipe, [DataKey] = data });
-        Release(tensors);
+        try
+        {
+            SafetensorsWriter.Write(stream, tensors, new Dictionary<string, string>
+            {
+                [StepKey] = step.ToString(CultureInfo.InvariantCulture), [RecipeKey] = identity.Recipe, [DataKey] = identity.Data, [ModelKey] = identity.Model,
+            });
+        }
+        finally
+        {
+            Release(tensors);
+        }
     }
 
     /// <summary>Fills parameters and moments; returns the step.</summary>
@@ -28,16 +32,23 @@ internal sealed class TuningState(TrainableParameters parameters, FusedAdamW opt
     {
         var tensors = Tensors();
         var step = -1L;
-        SafetensorsStream.Fill(stream, Name, tensors.ToDictionary(StringComparer.Ordinal), metadata =>
+        try
         {
-            Require(metadata, RecipeKey, _recipe, "another recipe");
-            Require(metadata, DataKey, data, "other data");
-            step = long.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var at) && at >= 0
-                ? at
-                : throw new CheckpointException(Name, "does not say its step.");
-        });
-        Release(tensors);
-        return step;
+            SafetensorsStream.Fill(stream, Name, tensors.ToDictionary(StringComparer.Ordinal), metadata =>
+            {
+                Require(metadata, RecipeKey, identity.Recipe, "another recipe");
+                Require(metadata, DataKey, identity.Data, "other data");
+                Require(metadata, ModelKey, identity.Model, "another model");
+                step = long.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var at) && at >= 0
+                    ? at
+                    : throw new CheckpointException(Name, "does not say its step.");
+            });
+            return step;
+        }
+        finally
+        {
+            Release(tensors);
+        }
     }
 
     private static void Require(IReadOnlyDictionary<string, string> metadata, string key, string expected, string other)
@@ -49,17 +60,14 @@ internal sealed class TuningState(TrainableParameters parameters, FusedAdamW opt
     }
 
     private List<KeyValuePair<string, Tensor>> Tensors() =>
-        [.. parameters.Names.Select(name => KeyValuePair.Create(name, parameters.ValueOf(name))), .. optimiser.Moments.Select(moment => KeyValuePair.Create(Optimiser + moment.Key, moment.Value))];
+        [.. parameters.Names.Select(name => KeyValuePair.Create(name, parameters.ValueOf(name))), .. optimiser.Moments];
 
-    // The moments are the optimiser's own.
-    private static void Release(List<KeyValuePair<string, Tensor>> tensors)
+    // The moments, which come after, are the optimiser's own.
+    private void Release(List<KeyValuePair<string, Tensor>> tensors)
     {
-        foreach (var (name, tensor) in tensors)
+        foreach (var (_, tensor) in tensors.Take(parameters.Names.Count()))
         {
-            if (!name.StartsWith(Optimiser, StringComparison.Ordinal))
-            {
-                tensor.Dispose();
-            }
+            tensor.Dispose();
         }
     }
 }

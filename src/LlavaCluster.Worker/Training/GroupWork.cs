@@ -27,7 +27,7 @@ internal sealed class GroupWork(MemberState state, TrainerFolder folder, Trainin
         using var part = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, ring.Broken);
         var together = new GroupRun(state, ring);
         together.Align(group.Checkpoints is [var latest, ..] ? latest.Step : 0, least => Restore(group, least));
-        var meter = new StepMeter(_run, surroundings.Clock);
+        var meter = new StepMeter(_run.TotalSteps, _run.StepsPerEpoch, _run.PeakRate, surroundings.Clock);
         var (stored, due) = (surroundings.Clock.GetTimestamp(), false);
         while (_run.Step < _run.TotalSteps)
         {

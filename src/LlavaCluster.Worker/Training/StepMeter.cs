@@ -1,11 +1,11 @@
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Training.Distributed;
-using LlavaCluster.Training.Tuning;
 
 namespace LlavaCluster.Worker.Training;
 
 /// <summary>Adds steps up to what is reported of them: means over the time since the last report.</summary>
-internal sealed class StepMeter(TuningRun run, TimeProvider clock)
+/// <param name="peakRate">What the steps' rate factors are of.</param>
+internal sealed class StepMeter(long totalSteps, int stepsPerEpoch, double peakRate, TimeProvider clock)
 {
     private long _began = clock.GetTimestamp(), _reported = clock.GetTimestamp();
     private double _seconds, _losses;
@@ -40,7 +40,7 @@ internal sealed class StepMeter(TuningRun run, TimeProvider clock)
 
     public TrainingMetrics Take()
     {
-        var metrics = new TrainingMetrics(run.Step, run.TotalSteps, LastLoss, _last.RateFactor * run.PeakRate, _last.GradientNorm, _terms / Elapsed.TotalSeconds, run.Step / (double)run.StepsPerEpoch);
+        var metrics = new TrainingMetrics(_last.Step + 1, totalSteps, LastLoss, _last.RateFactor * peakRate, _last.GradientNorm, _terms / Elapsed.TotalSeconds, (_last.Step + 1) / (double)stepsPerEpoch);
         (_reported, _losses, _terms) = (clock.GetTimestamp(), 0, 0);
         return metrics;
     }

@@ -6,6 +6,7 @@ using LlavaCluster.Training.Data.Conversations;
 using LlavaCluster.Training.Distributed;
 using LlavaCluster.Training.Tuning;
 using LlavaCluster.Worker.Serving;
+using TorchSharp;
 
 namespace LlavaCluster.Worker.Training;
 
@@ -55,8 +56,8 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
 
     private void Work()
     {
-        TorchSharp.torch.set_num_threads(surroundings.Options.TrainingThreads);
-        var gate = new TrainingGate(surroundings.Engine, surroundings.Options.TrainingShare, surroundings.Clock);
+        SetThreads(surroundings.Options);
+        var gate = new TrainingGate(() => surroundings.Engine.IsBusy, surroundings.Options.TrainingShare, surroundings.Clock);
         gate.Lower();
         using var folder = new TrainerFolder(surroundings.Folder, surroundings.Objects, assignment.Job.Tenant, leave);
         var spec = assignment.Spec;
@@ -70,12 +71,23 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
         log.Measure(run.TotalSteps, run.StepsPerEpoch);
         log.Count(0, surroundings.Clock.GetElapsedTime(began).TotalSeconds, 0, null);
         log.Enter(TrainerPhase.Waiting, 0);
-        var shop = new GroupWork(new MemberState(run, spec.Options.LocalSteps), folder, gate, surroundings, spec, log, leave);
+        using var state = new MemberState(run, spec.Options.LocalSteps, surroundings.Folder);
+        var shop = new GroupWork(state, folder, gate, surroundings, spec, log, leave);
         while (groups.TakeAsync().GetAwaiter().GetResult() is { } group)
         {
             _order = TrainerOrder.Continue;
             WorkIn(group, shop);
         }
+    }
+
+    /// <summary>Libtorch keeps the number for each thread from its first computation on; what any thread set last goes to those that compute for the first time later, which are not to do it as training does.</summary>
+    private static void SetThreads(WorkerOptions options)
+    {
+        torch.set_num_threads(options.TrainingThreads);
+        _ = torch.get_num_threads(); // makes it this thread's own
+        var others = new Thread(() => torch.set_num_threads(options.Threads));
+        others.Start();
+        others.Join();
     }
 
     private void WorkIn(TrainerGroup group, GroupWork work)
@@ -130,7 +142,7 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
     {
         Fetch(folder, file, field, field);
         var pictures = spec.Images is null ? PictureStore.None : PictureStore.Open(folder.File(Pictures));
-        var options = new DatasetOptions { BadRecords = spec.Options.SkipBadRecords ? BadRecordPolicy.Skip : BadRecordPolicy.Stop };
+        var options = new DatasetOptions { BadRecords = spec.Options.SkipBadRecords ? BadRecordPolicy.Skip : BadRecordPolicy.Stop, Threads = surroundings.Options.TrainingThreads };
         var (data, report) = ConversationDataset.Open(folder.File(field), pictures, TuningRun.EncoderFor(surroundings.Options.ModelFolder, recipe), options, cancellationToken: leave);
         if (report.Bad > 0)
         {

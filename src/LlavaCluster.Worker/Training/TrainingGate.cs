@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using LlavaCluster.Worker.Serving;
 
 namespace LlavaCluster.Worker.Training;
 
@@ -7,8 +6,9 @@ namespace LlavaCluster.Worker.Training;
 /// Serving comes first: between two parts of a step the trainer waits while the engine has work, but never longer than leaves it its share of the device's time. On a CPU its thread, and those that
 /// libtorch starts for it, have so low a priority that within a part, too, the system gives it about that share beside a busy engine. For the trainer's thread.
 /// </summary>
+/// <param name="isBusy">Whether the engine has work.</param>
 /// <param name="share">Of the device's time that training gets while requests keep the engine busy; greater than 0, at most 1.</param>
-internal sealed class TrainingGate(LlavaEngineHost engine, double share, TimeProvider clock)
+internal sealed class TrainingGate(Func<bool> isBusy, double share, TimeProvider clock)
 {
     private const int LowestPriority = 19;
     private const double PriorityStep = 1.25; // one level of niceness: Linux weighs it so
@@ -38,7 +38,7 @@ internal sealed class TrainingGate(LlavaEngineHost engine, double share, TimePro
         var worked = clock.GetElapsedTime(_since);
         var most = worked * ((1 - share) / share);
         var began = clock.GetTimestamp();
-        while (engine.IsBusy && clock.GetElapsedTime(began) < most && !stop.WaitOne(Look))
+        while (isBusy() && clock.GetElapsedTime(began) < most && !stop.WaitOne(Look))
         {
             // Looked at often: an engine that is idle for a moment is one to train in.
         }

@@ -61,6 +61,22 @@ public sealed class JobTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Job_WithStepsOfItsOwn_LearnsAndCountsThemAll()
+    {
+        var (records, pictures) = await _host.StoreDataAsync(40, Stop);
+        var spec = Spec(records, pictures);
+        var key = TrainingJobKey.New(TrainingHost.Tenant);
+        var info = await RunAsync(spec with { CheckpointEvery = 4, Options = spec.Options with { LocalSteps = 8 } }, key);
+
+        Assert.Equal((TrainingJobStatus.Succeeded, null), (info.Status, info.Reason));
+        Assert.Equal(info.TotalSteps, info.Step);
+        Assert.True(info.Result!.AdapterLoss < 0.9 * info.Result.BaseLoss, $"{info.Result}");
+        var checkpoints = await _host.Job(key).CheckpointsAsync(Stop);
+        Assert.NotEmpty(checkpoints);
+        Assert.All(checkpoints, checkpoint => Assert.Equal(0, checkpoint.Step % 8)); // where all agree
+    }
+
+    [Fact]
     public async Task Job_WithAValidationFile_IsJudgedByIt()
     {
         var (records, pictures) = await _host.StoreDataAsync(40, Stop);
@@ -81,9 +97,9 @@ public sealed class JobTests : IAsyncLifetime
         Assert.Contains("training_file", info.Reason, StringComparison.Ordinal);
     }
 
-    private async Task<TrainingJobInfo> RunAsync(TrainingJobSpec spec)
+    private async Task<TrainingJobInfo> RunAsync(TrainingJobSpec spec, TrainingJobKey? at = null)
     {
-        var key = TrainingJobKey.New(TrainingHost.Tenant);
+        var key = at ?? TrainingJobKey.New(TrainingHost.Tenant);
         Assert.Null((await _host.Job(key).CreateAsync(spec, Stop)).Failure);
         await foreach (var line in _host.Job(key).WatchAsync(0, Stop).WithCancellation(Stop))
         {

@@ -11,10 +11,9 @@ public sealed class OuterStepTests
     public void Apply_AloneWithRateOneAndNoMomentum_IsTheInnerStep() => Gen.Select(Parameters, Gen.Int).Sample((start, seed) =>
     {
         var step = new OuterStep(new OuterStepOptions { LearningRate = 1, Momentum = 0 }, start);
-        using var group = new SoloGroup();
         var moved = Move(start, seed);
         var parameters = (float[])moved.Clone();
-        step.Apply(parameters, group);
+        step.Apply(parameters, new FixedGroup(start, [moved]));
         Assert.Equal(moved.Select(value => (double)value), parameters.Select(value => (double)value), (left, right) => Math.Abs(left - right) < 2e-6);
     });
 
@@ -61,7 +60,7 @@ public sealed class OuterStepTests
     public void Apply_RestoredFromStartAndMomentum_GoesOnAsIfNothingHadHappened()
     {
         var vectors = RingGroupTests.Vectors(3, 33, 3);
-        using var group = new SoloGroup();
+        var group = new FixedGroup(vectors[0], [vectors[1]]);
         var step = new OuterStep(new OuterStepOptions(), vectors[0]);
         step.Apply(vectors[1], group);
         var restored = new OuterStep(new OuterStepOptions(), step.Start);
@@ -90,6 +89,20 @@ public sealed class OuterStepTests
     }
 
     [Theory]
+    [InlineData(400, 50, 1, 0)] // the mean of the members
+    [InlineData(1000, 50, 0.8333f, 0.5f)]
+    [InlineData(5000, 50, 0.7f, 0.9f)] // the paper's
+    [InlineData(1_000_000, 50, 0.7f, 0.9f)]
+    [InlineData(1, 50, 1, 0)]
+    public void For_ARunOfFewAgreements_LooksBackLess(long steps, int localSteps, float rate, float momentum)
+    {
+        var options = OuterStepOptions.For(steps, localSteps);
+
+        Assert.Equal(rate, options.LearningRate, 1e-3f);
+        Assert.Equal(momentum, options.Momentum, 1e-3f);
+    }
+
+    [Theory]
     [InlineData(0, 0.9f, "LearningRate must be above 0; was 0.")]
     [InlineData(float.NaN, 0.9f, "LearningRate must be above 0; was NaN.")]
     [InlineData(0.7f, 1, "Momentum must be from 0 to below 1; was 1.")]
@@ -110,8 +123,6 @@ public sealed class OuterStepTests
 
         public int Size => parts.Length;
 
-        public long Generation => 0;
-
         public void Sum(Span<float> values)
         {
             foreach (var part in parts.Skip(1))
@@ -123,13 +134,9 @@ public sealed class OuterStepTests
             }
         }
 
-        public void Broadcast(int from, Span<byte> values) => throw new NotSupportedException();
-
         public void Broadcast(int from, Stream state) => throw new NotSupportedException();
 
         public void AllGather(ReadOnlySpan<long> mine, Span<long> all) => throw new NotSupportedException();
-
-        public void Barrier() => throw new NotSupportedException();
 
         public void Dispose()
         {

@@ -95,13 +95,10 @@ public sealed class RingGroupTests
             var sent = new byte[length];
             new Random(from).NextBytes(sent);
             var streams = ring.Members.Select(member => member.Rank == from ? new MemoryStream(sent) : new MemoryStream()).ToArray();
-            var bytes = ring.Members.Select(member => member.Rank == from ? (byte[])sent.Clone() : new byte[length]).ToArray();
 
             await ring.EachAsync(member => member.Broadcast(from, streams[member.Rank]));
-            await ring.EachAsync(member => member.Broadcast(from, bytes[member.Rank]));
 
             Assert.All(streams, stream => Assert.Equal(sent, stream.ToArray()));
-            Assert.All(bytes, copy => Assert.Equal(sent, copy));
         }
     }
 
@@ -162,7 +159,7 @@ public sealed class RingGroupTests
         {
             var groups = await Task.WhenAll(new[] { first, second }.Select((listener, rank) => RingGroup.JoinAsync(
                 listener, TestRing.Member([first.EndPoint, second.EndPoint], rank, generation), TestRing.Deadline, TestContext.Current.CancellationToken)));
-            Assert.All(groups, group => Assert.Equal(generation, group.Generation));
+            Assert.Equal([0, 1], groups.Select(group => group.Rank));
             Array.ForEach(groups, group => group.Dispose());
         }
     }

@@ -33,6 +33,30 @@ public sealed class SamplePlanTests
     });
 
     [Fact]
+    public void Share_OfOneKind_IsAsLongAsTheOthersButForTheLongestSample() => Plans.Where(given => given.Size <= given.Batch).Sample(given =>
+    {
+        int[] lengths = [.. Lengths(given.Samples).Select(Math.Abs)];
+        var plan = new SamplePlan(given.Samples, given.Batch, given.Epochs, given.Seed, lengths, given.Grouped);
+        for (var step = 0L; step < plan.TotalSteps; step++)
+        {
+            var words = Enumerable.Range(0, given.Size).Select(rank => plan.Share(step, rank, given.Size).Sum(sample => lengths[sample])).ToList();
+            Assert.InRange(words.Max() - words.Min(), 0, 2 * plan.Share(step).Max(sample => lengths[sample]));
+        }
+    });
+
+    [Fact]
+    public void Share_IsDealtToAndFroFromTheLongestOn()
+    {
+        int[] lengths = [10, 80, 30, 60, 50, 40, 70, 20];
+        var plan = new SamplePlan(8, 8, 1, 0, lengths);
+
+        Assert.Equal([80, 50, 40, 10], Words(0));
+        Assert.Equal([70, 60, 30, 20], Words(1));
+
+        IEnumerable<int> Words(int rank) => plan.Share(0, rank, 2).Select(sample => lengths[sample]).OrderDescending();
+    }
+
+    [Fact]
     public void Share_AskedForInAnyOrder_IsTheSame() => Plans.Sample(given =>
     {
         var (forwards, backwards) = (Plan(given), Plan(given));
@@ -75,7 +99,7 @@ public sealed class SamplePlanTests
     });
 
     private static SamplePlan Plan((int Samples, int Batch, int Epochs, int Seed, int Size, bool Grouped) given) =>
-        new(given.Samples, given.Batch, given.Epochs, given.Seed, given.Grouped ? Lengths(given.Samples) : null);
+        new(given.Samples, given.Batch, given.Epochs, given.Seed, Lengths(given.Samples), given.Grouped);
 
     private static int[] Lengths(int samples) => [.. Enumerable.Range(0, samples).Select(i => (i % 3 == 0 ? -1 : 1) * ((i * 37 % 50) + 1))];
 }

@@ -18,6 +18,26 @@ public sealed class TuningRecipeTests
     }
 
     [Fact]
+    public void Identity_IsOfTheFieldsThatAreNotAtTheirDefault()
+    {
+        Assert.Equal(Sha256("recipe/2\nmethod=\"projector\"\n"), RecipeIdentity.Of(new TuningRecipe { Method = TuningMethod.Projector, Epochs = 1, Seed = 42, MicroBatch = 4 }));
+        Assert.Equal(
+            Sha256("recipe/2\nbf16=true\nclip_norm=1\nlora.rank=8\nlora.rank_pattern={\"b\":1,\"a\":2}\nmethod=\"lora\"\n"),
+            RecipeIdentity.Of(Lora(new LoraRecipe { Rank = 8, Alpha = 16, RankPattern = new Dictionary<string, int> { ["b"] = 1, ["a"] = 2 } }) with { BFloat16 = true, ClipNorm = 1 }));
+
+        static string Sha256(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
+    }
+
+    [Fact]
+    public void Identity_OfEveryPreset_IsItsOwn()
+    {
+        var recipes = TuningPresets.All.Values.ToList();
+        recipes.AddRange([.. recipes.Select(recipe => recipe with { Seed = 1 }), .. recipes.Select(recipe => recipe with { HeldOutCount = 0 })]);
+
+        Assert.Equal(recipes.Count, recipes.Select(RecipeIdentity.Of).Distinct().Count());
+    }
+
+    [Fact]
     public void Parse_ReadsTheNamesOfItsFields()
     {
         var recipe = TuningRecipe.Parse("""{"method":"lora","lora":{"rank":8,"target_modules":["q_proj"],"train_projector":false},"global_batch":4,"bf16":true,"clip_norm":1}""");

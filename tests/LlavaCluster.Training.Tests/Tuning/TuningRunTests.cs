@@ -153,11 +153,31 @@ public sealed class TuningRunTests : IDisposable
 
         var sum = run.Accumulate(0, 0, 1);
 
+        var blamed = run.Blame(sum.Divergence!).ToList();
         Assert.Equal(0, sum.Divergence!.Step);
-        Assert.StartsWith("r", sum.Divergence.Id, StringComparison.Ordinal);
-        Assert.Contains("the loss is not a finite number at record", sum.Divergence.ToString(), StringComparison.Ordinal);
+        Assert.Contains("the loss is not a finite number", sum.Divergence.ToString(), StringComparison.Ordinal);
+        Assert.All(blamed[..^1], Assert.Null);
+        Assert.StartsWith("r", blamed[^1]!.Id, StringComparison.Ordinal);
+        Assert.Contains("the loss is not a finite number at record", blamed[^1]!.ToString(), StringComparison.Ordinal);
         Assert.False(run.Gradients.ContainsAnyExcept(0f));
         Assert.True(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(before).SequenceEqual(System.Runtime.InteropServices.MemoryMarshal.AsBytes(run.Parameters)));
+    }
+
+    [Fact]
+    public void Run_ThatCannotBegin_LeavesNothingBehind()
+    {
+        using var data = _data.Open(Recipe, TuningData.Records(9));
+        var adapter = Path.Combine(_data.Folder, "adapter");
+        using (var run = new TuningRun(TuningData.Model, Recipe, data))
+        {
+            run.Export(adapter);
+        }
+
+        TorchSharp.DisposeScopeManager.Statistics.Reset();
+
+        Assert.Throws<CheckpointException>(() => new TuningRun(TuningData.Model, Recipe with { Lora = Recipe.Lora! with { Rank = Recipe.Lora.Rank + 1 } }, data, adapter));
+
+        Assert.Equal(0, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public sealed class ConversationDataset : IDisposable
 
     public SampleEncoder Encoder => _encoder;
 
-    /// <summary>Reads the file through, on all cores. Takes over the store.</summary>
+    /// <summary>Reads the file through. Takes over the store.</summary>
     /// <param name="progress">Told how many records are read.</param>
     /// <returns>The data set, or null where the policy or the lack of a good record refuses it; the report says why.</returns>
     /// <exception cref="InvalidDataException">The file is neither a JSON array nor JSON lines.</exception>

@@ -20,6 +20,9 @@ public sealed record DatasetOptions
     /// <summary>Pictures of a record. Default: 16.</summary>
     public int MaxPictures { get; init; } = 16;
 
+    /// <summary>Threads that read it when it is opened, with the priority of the one that opens it. Default: one a core.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
     public HeaderLimits Picture { get; init; } = new();
 }
 

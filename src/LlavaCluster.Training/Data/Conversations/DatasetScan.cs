@@ -1,11 +1,10 @@
 using System.Buffers.Binary;
-using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 
 namespace LlavaCluster.Training.Data.Conversations;
 
-/// <summary>The first reading of a data set: judges every record on all cores, some thousands at a time, and takes the verdicts in the order of the file.</summary>
+/// <summary>The first reading of a data set: judges every record on several threads, some thousands at a time, and takes the verdicts in the order of the file.</summary>
 internal sealed class DatasetScan(RecordFile records, PictureStore pictures, SampleEncoder encoder, DatasetOptions options)
 {
     private const int Chunk = 4096;
@@ -28,8 +27,8 @@ internal sealed class DatasetScan(RecordFile records, PictureStore pictures, Sam
         var verdicts = new Verdict[Chunk];
         for (var first = 0; first < records.Count; first += Chunk)
         {
-            var count = Math.Min(Chunk, records.Count - first);
-            JudgeAll(first, count, verdicts, cancellationToken);
+            var (begin, count) = (first, Math.Min(Chunk, records.Count - first));
+            OwnThreads.For(count, options.Threads, i => verdicts[i] = Judge(begin + i), cancellationToken);
             for (var i = 0; i < count; i++)
             {
                 Take(first + i, verdicts[i], digest);
@@ -40,18 +39,6 @@ internal sealed class DatasetScan(RecordFile records, PictureStore pictures, Sam
 
         Report.Records = records.Count;
         Digest = Convert.ToHexStringLower(digest.GetHashAndReset());
-    }
-
-    private void JudgeAll(int first, int count, Verdict[] verdicts, CancellationToken cancellationToken)
-    {
-        try
-        {
-            Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellationToken }, i => verdicts[i] = Judge(first + i));
-        }
-        catch (AggregateException faults)
-        {
-            ExceptionDispatchInfo.Throw(faults.InnerExceptions[0]); // of what is wrong with the file there is one cause
-        }
     }
 
     public static (byte[]? Bytes, BadRecordKind Kind, string Reason) Read(PictureReference picture, PictureStore store, DatasetOptions options)
