@@ -80,11 +80,22 @@ internal sealed class AdaptersCommand(Terminal terminal)
             var wanted = parsed.GetValue(version) ?? (string)(await FindAsync(api, adapter, cancellationToken))["in_use"]!;
             var target = parsed.GetRequiredValue(output);
             var file = parsed.GetValue(folder) ? Path.GetTempFileName() : target;
-            var bytes = await api.DownloadAsync($"{Adapters}/{Uri.EscapeDataString(adapter)}/versions/{Uri.EscapeDataString(wanted)}/content", file, cancellationToken);
-            if (file != target)
+            var path = $"{Adapters}/{Uri.EscapeDataString(adapter)}/versions/{Uri.EscapeDataString(wanted)}/content";
+            long bytes;
+            try
             {
-                AdapterPackage.Unpack(file, target);
-                File.Delete(file);
+                bytes = await api.DownloadAsync(path, file, cancellationToken);
+                if (file != target)
+                {
+                    AdapterPackage.Unpack(file, target);
+                }
+            }
+            finally
+            {
+                if (file != target)
+                {
+                    File.Delete(file);
+                }
             }
 
             Plain(string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes written to {parsed.GetValue(output)}."));

@@ -47,8 +47,16 @@ internal sealed class JobCreation(Terminal terminal)
         return new TuningCalls(terminal).Bind(command, RunAsync);
     }
 
-    private static async Task<JsonNode?> FileAsync(TuningApi api, string? file, CancellationToken cancellationToken) =>
-        file is not null && File.Exists(file) ? await FilesCommand.UploadAsync(api, file, "fine-tune", cancellationToken) : file;
+    /// <summary>What is no file here must be one at the server.</summary>
+    private static async Task<JsonNode?> FileAsync(TuningApi api, string? file, CancellationToken cancellationToken)
+    {
+        if (file is null || (file.StartsWith("file-", StringComparison.Ordinal) && !File.Exists(file)))
+        {
+            return file;
+        }
+
+        return File.Exists(file) ? await FilesCommand.UploadAsync(api, file, "fine-tune", cancellationToken) : throw new FileNotFoundException($"There is no file \"{file}\", and it is not the id of one that was uploaded.");
+    }
 
     /// <summary>A folder travels as a zip.</summary>
     private static async Task<JsonNode?> PicturesAsync(TuningApi api, string? pictures, CancellationToken cancellationToken)

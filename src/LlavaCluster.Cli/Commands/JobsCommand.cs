@@ -87,7 +87,7 @@ internal sealed class JobsCommand(Terminal terminal)
         var id = Id();
         return new TuningCalls(terminal).Bind(new Command("events", "What happened to a job so far.") { id }, async (parsed, api, cancellationToken) =>
         {
-            await foreach (var line in api.ListAsync($"{PathOf(parsed, id)}/events?limit=1000", cancellationToken))
+            await foreach (var line in api.ListAsync($"{PathOf(parsed, id)}/events?order=asc&limit=1000", cancellationToken))
             {
                 Plain($"{TuningText.Time(line["created_at"])} {line["level"]}: {TuningText.Message(line)}");
             }

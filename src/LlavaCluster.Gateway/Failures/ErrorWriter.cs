@@ -17,6 +17,11 @@ internal static class ErrorWriter
     public static Task WriteAsync(HttpContext context, ChatFailure failure)
     {
         SetRetryAfter(context, FailureTable.RetryAfterSeconds(failure));
+        if (FailureTable.IsFinal(failure))
+        {
+            context.Response.Headers["x-should-retry"] = "false";
+        }
+
         return WriteJsonAsync(context, FailureTable.Of(failure.Kind).Http, BodyOf(failure));
     }
 

@@ -30,6 +30,9 @@ internal static class FailureTable
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "A failure kind without a row in the table."),
     };
 
+    /// <summary>Whether OpenAI's clients, which repeat whatever has status 409, 429 or 5xx, would only hear the same again.</summary>
+    public static bool IsFinal(ChatFailure failure) => failure is { Kind: ChatFailureKind.Conflict or ChatFailureKind.StorageFull } or { Kind: ChatFailureKind.QuotaExceeded, RetryAfter: null };
+
     /// <summary>Whole seconds for Retry-After, at least 1; null where trying again makes no difference or nobody can say.</summary>
     public static int? RetryAfterSeconds(ChatFailure failure) => failure.Kind switch
     {

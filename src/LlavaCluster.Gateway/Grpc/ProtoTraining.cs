@@ -58,7 +58,7 @@ internal static class ProtoTraining
             Seed = job.Spec.Options.Seed,
             MaxTrainers = job.Spec.MaxTrainers,
             TrafficShare = job.Spec.TrafficShare,
-            FineTunedModel = job.Status == TrainingJobStatus.Succeeded ? $"{job.Spec.Model}:{job.Spec.AdapterName}" : "",
+            FineTunedModel = TrainingWords.ModelOf(job) ?? "",
         };
         if (job.Spec.CheckpointEvery is { } steps)
         {

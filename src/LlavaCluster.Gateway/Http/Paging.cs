@@ -19,6 +19,18 @@ internal readonly record struct Paging(int Limit, string? After)
         return new Paging(limit, request.Query["after"] is [{ Length: > 0 } after, ..] ? after : null);
     }
 
+    /// <summary>Whether the query asks for the oldest first; lists have the latest first.</summary>
+    public static bool OldestFirst(HttpRequest request, FieldChecks checks)
+    {
+        var order = request.Query["order"].ToString();
+        if (order is not ("" or "asc" or "desc"))
+        {
+            checks.Fail("order", $"must be asc or desc; was \"{Excerpt.Of(order, 20)}\".");
+        }
+
+        return order == "asc";
+    }
+
     /// <summary>A list's page.</summary>
     /// <param name="entries">One more than the limit where there are more.</param>
     public JsonObject Page(IReadOnlyCollection<JsonObject> entries)

@@ -13,7 +13,7 @@ using LlavaCluster.Storage.Objects;
 namespace LlavaCluster.Gateway.Training;
 
 /// <summary>Makes a job's specification of what a client asked for: first what the request says by itself, then what the cluster knows of what it names.</summary>
-internal sealed class TrainingJobValidator(IModelCatalog models, IFileStore files, IObjectStore objects, GatewayOptions options)
+internal sealed class TrainingJobValidator(IModelCatalog models, TenantAdapters adapters, IFileStore files, IObjectStore objects, GatewayOptions options)
 {
     private const int MostPairs = 16, MostKey = 64, MostValue = 512; // as OpenAI has them
     private const int MostSteps = 1_000_000;
@@ -61,7 +61,8 @@ internal sealed class TrainingJobValidator(IModelCatalog models, IFileStore file
             return Invalid(path + "max_tokens", $"must be at most {card.ContextLength}, the model's context; was {spec.Options.MaxTokens}.");
         }
 
-        return await RefusalAsync(tenant, spec.TrainingFile, TrainingFileKind.Conversations, "training_file", cancellationToken)
+        return await NameRefusalAsync(tenant, spec, cancellationToken)
+            ?? await RefusalAsync(tenant, spec.TrainingFile, TrainingFileKind.Conversations, "training_file", cancellationToken)
             ?? (spec.ValidationFile is { } validation ? await RefusalAsync(tenant, validation, TrainingFileKind.Conversations, "validation_file", cancellationToken) : null)
             ?? (spec.Images is { } images ? await RefusalAsync(tenant, images, TrainingFileKind.Zip, "images_file", cancellationToken) : null);
     }
@@ -96,6 +97,15 @@ internal sealed class TrainingJobValidator(IModelCatalog models, IFileStore file
 
         // Sorted, so that the same pairs are the same text; of two with one name the later holds.
         return pairs.IsEmpty ? null : JsonSerializer.Serialize(new SortedDictionary<string, string>(pairs.GroupBy(pair => pair.Key).ToDictionary(same => same.Key, same => same.Last().Value), StringComparer.Ordinal));
+    }
+
+    /// <summary>A name that is taken by an adapter of another base could not be published when all is done.</summary>
+    private async Task<ChatFailure?> NameRefusalAsync(TenantId tenant, TrainingJobSpec spec, CancellationToken cancellationToken)
+    {
+        var found = await adapters.FindAsync(tenant, spec.AdapterName, cancellationToken);
+        return found.IsFailure(out var failure, out var known)
+            ? failure == TenantAdapters.Unknown ? null : failure
+            : known.Model == spec.Model ? null : Invalid("suffix", $"must not be the name of an adapter of another model; \"{known.Name}\" is one of {known.Model}.");
     }
 
     private async Task<ChatFailure?> RefusalAsync(TenantId tenant, ObjectId id, TrainingFileKind kind, string field, CancellationToken cancellationToken)

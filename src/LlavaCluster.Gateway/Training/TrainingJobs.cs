@@ -71,6 +71,22 @@ internal sealed class TrainingJobs(TrainingJobValidator validator, TenantGrains 
     public Task<Outcome<ImmutableArray<TrainingEvent>>> EventsAsync(TrainingJobKey key, long after, int limit, CancellationToken cancellationToken) =>
         calls.RepeatAsync(() => grains.Job(key).EventsAsync(after, limit, cancellationToken), cancellationToken);
 
+    /// <summary>Likewise the latest first.</summary>
+    /// <param name="before">A sequence number; null: from the latest on.</param>
+    public async Task<Outcome<ImmutableArray<TrainingEvent>>> LatestEventsAsync(TrainingJobKey key, long? before, int limit, CancellationToken cancellationToken)
+    {
+        // Numbers have no gaps, so those before one are those after another.
+        var last = Math.Min((await store.ReadAsync(key, cancellationToken))?.Events ?? 0, (before ?? long.MaxValue) - 1);
+        if (last < 1)
+        {
+            return ImmutableArray<TrainingEvent>.Empty;
+        }
+
+        var after = Math.Max(0, last - limit);
+        var asked = await EventsAsync(key, after, (int)(last - after), cancellationToken);
+        return asked.IsFailure(out var failure, out var events) ? failure : events.Reverse().ToImmutableArray();
+    }
+
     public Task<Outcome<ImmutableArray<TrainingCheckpoint>>> CheckpointsAsync(TrainingJobKey key, CancellationToken cancellationToken) =>
         calls.RepeatAsync(() => grains.Job(key).CheckpointsAsync(cancellationToken), cancellationToken);
 

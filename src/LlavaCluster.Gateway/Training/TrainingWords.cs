@@ -16,5 +16,8 @@ internal static class TrainingWords
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "A status without a word."),
     };
 
+    /// <summary>What a job's result is asked for by; null for a job that has none, or whose adapter was not published, which its reason tells.</summary>
+    public static string? ModelOf(TrainingJobInfo job) => job is { Status: TrainingJobStatus.Succeeded, Reason: null } ? $"{job.Spec.Model}:{job.Spec.AdapterName}" : null;
+
     public static string Method(TuningMethod method) => method == TuningMethod.Projector ? "projector" : "lora";
 }

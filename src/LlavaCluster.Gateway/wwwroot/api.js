@@ -63,6 +63,7 @@ async function* events(response) {
         const lines = rest.slice(0, end).split("\n");
         rest = rest.slice(end + 2);
         const data = lines.filter((l) => l.startsWith("data: ")).map((l) => l.slice(6)).join("\n");
+        if (data === "[DONE]") return yield { type: "done" };
         if (data) yield JSON.parse(data);
       }
     }
@@ -96,5 +97,24 @@ export async function* follow(open, signal) {
     }
     if (++failures > 20) throw new ApiError(reason ?? "The connection was lost. Reload the page to go on.", 0);
     await new Promise((resolve) => setTimeout(resolve, Math.min(250 * failures, 3000)));
+  }
+}
+
+// A job's events from its first to its last, whatever happens to the connection.
+export async function* followJob(id, signal) {
+  let seen = 0;
+  for (let failures = 0; ; failures++) {
+    try {
+      const response = await request(`/v1/fine_tuning/jobs/${id}/events?stream=true&after=${seen}`, { signal });
+      for await (const event of events(response)) {
+        if (event.type === "done") return;
+        failures = 0;
+        seen = event.id;
+        yield event;
+      }
+    } catch (error) {
+      if (signal.aborted || error instanceof ApiError || failures > 20) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, Math.min(250 * (failures + 1), 3000)));
   }
 }

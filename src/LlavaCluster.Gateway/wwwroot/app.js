@@ -1,14 +1,9 @@
 // The page: one conversation, shown as the branch that ends in the chosen turn.
 import { follow, get, onKeyNeeded, picture, post, upload } from "/api.js";
+import { $, el } from "/dom.js";
+import * as training from "/training.js";
 
-const $ = (id) => document.getElementById(id);
 const state = { conversation: null, turns: [], shown: null, pictures: [], running: null };
-
-const el = (tag, props = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children);
-  return node;
-};
 
 function fail(error) {
   const wait = error?.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
@@ -152,7 +147,7 @@ function apply(turn, event, running) {
     if (turn.node) turn.node.node.id = event.response.id;
     turn.id = event.response.id;
     state.conversation = event.response.conversation?.id ?? state.conversation;
-    if (location.hash.slice(1) !== state.conversation) history.replaceState(null, "", `#${state.conversation}`);
+    if (!trains() && location.hash.slice(1) !== state.conversation) history.replaceState(null, "", `#${state.conversation}`);
   } else if (event.type === "error") {
     running.interrupted = true;
     fail(event);
@@ -187,7 +182,22 @@ async function stop() {
 
 // ---- a conversation from its address -----------------------------------------------------------------------------
 
+const trains = () => location.hash === "#training";
+
+// The training view has an address too; an answer that is running goes on beneath it.
+function turnTo() {
+  for (const id of ["turns", "ask"]) $(id).hidden = trains();
+  $("training").hidden = !trains();
+  $("training-open").textContent = trains() ? "Chat" : "Training";
+  if (trains()) { $("welcome").hidden = true; fail(null); training.open(); }
+  else { training.close(); }
+}
+
 async function load() {
+  const was = $("training").hidden;
+  turnTo();
+  if (trains()) return;
+  if (!was) await listModels();
   const id = location.hash.slice(1);
   state.running?.abort.abort();
   Object.assign(state, { conversation: id || null, turns: [], shown: null, running: null });
@@ -289,6 +299,17 @@ $("text").addEventListener("keydown", (event) => {
 });
 $("stop").addEventListener("click", stop);
 $("new").addEventListener("click", startAnew);
+$("training-open").addEventListener("click", () => {
+  history.pushState(null, "", trains() ? `/${state.conversation ? `#${state.conversation}` : ""}` : "/#training");
+  load();
+});
+training.setUp({
+  fail,
+  chat: async (model) => {
+    state.model = model;
+    startAnew();
+  },
+});
 $("home").addEventListener("click", (event) => { event.preventDefault(); startAnew(); });
 for (const id of ["attach", "pick"]) $(id).addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", async () => { await take($("file").files); $("file").value = ""; });
@@ -297,6 +318,7 @@ $("options").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if ($("parameters").open) $("parameters").open = false;
+  else if (trains()) $("training-open").click();
   else stop();
 });
 addEventListener("click", (event) => { if (!$("parameters").contains(event.target)) $("parameters").open = false; });
@@ -305,12 +327,21 @@ addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes(
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
 addEventListener("drop", (event) => { event.preventDefault(); document.body.classList.remove("dropping"); take(event.dataTransfer.files); });
 addEventListener("hashchange", load);
-addEventListener("popstate", load);
 
-get("/v1/models").then(({ data }) => {
-  $("model").replaceChildren(...data.map((model) => el("option", { value: model.id, textContent: model.id })));
-  if (data[0]) $("max_output_tokens").max = data[0].context_length;
-  else fail(new Error("No model is served yet. Reload in a moment."));
-}, fail).then(load);
+// Adapters come and go; the one that was chosen stays chosen.
+async function listModels() {
+  try {
+    const { data } = await get("/v1/models");
+    const chosen = state.model ?? $("model").value;
+    state.model = null;
+    $("model").replaceChildren(...data.map((model) => el("option", { value: model.id, textContent: model.id, selected: model.id === chosen })));
+    if (data[0]) $("max_output_tokens").max = data[0].context_length;
+    else fail(new Error("No model is served yet. Reload in a moment."));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+listModels().then(load);
 drawSamples();
 $("text").focus();

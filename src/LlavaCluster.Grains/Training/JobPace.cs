@@ -20,4 +20,7 @@ internal sealed record JobPace
 
     /// <summary>For a call to a trainer.</summary>
     public TimeSpan Call { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often a job does what is due.</summary>
+    public TimeSpan Round { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -15,13 +15,14 @@ namespace LlavaCluster.Grains.Training;
 internal sealed partial class TrainingJobGrain(ITrainingStore store, IObjectStore objects, JobSurroundings surroundings, ILogger<TrainingJobGrain> logger) : Grain, ITrainingJobGrain
 {
     private const int EventsAtOnce = 100;
-    private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private TrainingJobKey _key;
     private JobJournal _journal = null!;
     private JobCoordinator _coordinator = null!;
     private IGrainTimer? _timer;
+
+    private TimeSpan Round => surroundings.Pace.Round;
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {

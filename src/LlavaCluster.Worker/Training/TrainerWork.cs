@@ -16,7 +16,7 @@ namespace LlavaCluster.Worker.Training;
 /// </summary>
 internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel model, TrainerSurroundings surroundings, RingListener listener, GroupMailbox groups, TrainerLog log, CancellationToken leave)
 {
-    private const string Pictures = "pictures.zip";
+    private const string Pictures = "images_file"; // as clients call it, in messages too
     private const int ReportedRecords = 5;
 
     /// <summary>For all members of a group to come together.</summary>
@@ -134,7 +134,7 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
     {
         if (spec.Images is { } images)
         {
-            Fetch(folder, images, Pictures, "images_file");
+            Fetch(folder, images, Pictures, Pictures);
         }
     }
 
@@ -163,6 +163,6 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
     private static string Describe(DatasetReport report)
     {
         var first = string.Join(" ", report.Details.Take(ReportedRecords).Select(bad => $"Record {bad.Index}{(bad.Id is null ? "" : $" ({bad.Id})")}: {bad.Reason}"));
-        return $"{report.Bad} of {report.Records} records are bad. {first}";
+        return report.Records == 0 ? "It holds no records." : $"{report.Bad} of {report.Records} records are bad. {first}";
     }
 }

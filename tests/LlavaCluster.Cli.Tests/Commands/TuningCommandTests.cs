@@ -48,6 +48,7 @@ public sealed class TuningCommandTests : IAsyncLifetime
         Assert.Equal((2, 8, 2e-4, 8, 16.0, true, 7), (spec.Options.Epochs, spec.Options.BatchSize, spec.Options.LearningRate, spec.Options.Rank, spec.Options.Alpha, spec.Options.SkipBadRecords, spec.Options.Seed));
         Assert.Equal(["q_proj", "v_proj"], spec.Options.TargetModules);
         Assert.NotNull(spec.Images);
+        Assert.Equal("There is no file \"none.json\", and it is not the id of one that was uploaded.", await FailAsync("jobs", "create", "--data", "none.json"));
         Assert.Equal("method.supervised.hyperparameters.rank must be between 1 and 256; was 0.", await FailAsync("jobs", "create", "--data", data, "--rank", "0"));
 
         Assert.Contains("formal", await RunAsync("jobs", "list"), StringComparison.Ordinal);

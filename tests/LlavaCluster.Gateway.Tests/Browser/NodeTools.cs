@@ -1,14 +1,18 @@
 using System.Diagnostics;
+using System.Globalization;
 using LlavaCluster.TestSupport;
 
 namespace LlavaCluster.Gateway.Tests.Browser;
 
 /// <summary>
-/// Runs JavaScript clients under node with packages of a cache folder. A machine without node skips the test and says so; a build server never does.
+/// Runs JavaScript clients under node with packages of a cache folder. A machine without node, or with an old one, skips the test and says so; a build server never does.
 /// </summary>
 internal static class NodeTools
 {
     private const string Packages = "openai@7.57.0 playwright-core@1.58.2";
+
+    // The packages' own bound.
+    private const int OldestNode = 18;
 
     private static readonly SemaphoreSlim Installing = new(1);
 
@@ -41,6 +45,7 @@ internal static class NodeTools
         await Installing.WaitAsync(cancellationToken);
         try
         {
+            await RequireNodeAsync(cancellationToken);
             var folder = Path.Combine(Path.GetTempPath(), "llava-node-clients");
             var done = Path.Combine(folder, "installed");
             if (!File.Exists(done) || await File.ReadAllTextAsync(done, cancellationToken) != Packages)
@@ -56,6 +61,15 @@ internal static class NodeTools
         {
             Installing.Release();
         }
+    }
+
+    /// <summary>Skips the test where node is older than its packages take, except on a build server, where it fails.</summary>
+    private static async Task RequireNodeAsync(CancellationToken cancellationToken)
+    {
+        var version = (await StartAsync("node", Path.GetTempPath(), ["--version"], cancellationToken)).Trim();
+        Assert.SkipWhen(
+            Environment.GetEnvironmentVariable("CI") != "true" && int.Parse(version.TrimStart('v').Split('.')[0], CultureInfo.InvariantCulture) < OldestNode,
+            $"node must be {OldestNode} or later; is {version}.");
     }
 
     private static async Task<string> StartAsync(string program, string folder, string[] arguments, CancellationToken cancellationToken)

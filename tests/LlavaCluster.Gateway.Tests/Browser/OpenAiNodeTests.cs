@@ -40,7 +40,10 @@ public sealed class OpenAiNodeTests
         Assert.Equal("""["fine_tuning.job","queued","llava-test",7,"a",2]""", step.GetProperty("job").GetRawText());
         Assert.Equal("[true]", step.GetProperty("jobs").GetRawText());
         Assert.Equal(("paused", "queued", "cancelled"), (step.GetProperty("paused").GetString(), step.GetProperty("resumed").GetString(), step.GetProperty("cancelled").GetString()));
+        Assert.Equal(
+            ["The job was cancelled.", "The job goes on.", "The job was paused."], step.GetProperty("events").EnumerateArray().Select(line => line.GetString()).Take(3));
         Assert.Equal(4, step.GetProperty("events").GetArrayLength());
+        Assert.Equal(("""["ConflictError",409,"conflict"]""", 1), (step.GetProperty("ended").GetRawText(), step.GetProperty("asked").GetInt32()));
         Assert.Equal((0, true), (step.GetProperty("checkpoints").GetInt32(), step.GetProperty("deleted").GetBoolean()));
         Assert.Equal("""["NotFoundError",404,"training_file"]""", step.GetProperty("error").GetRawText());
     }

@@ -1,6 +1,11 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
+using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Gateway.Tests.Fakes;
+using LlavaCluster.Gateway.Tests.FineTuning;
 
 namespace LlavaCluster.Gateway.Tests.Browser;
 
@@ -29,6 +34,40 @@ public sealed class PageTests
         Assert.All(server.Script.Begun, turn => Assert.False(turn.Transient));
     }
 
+    [Fact]
+    public async Task Page_ShowsJobsAsTheyLearn_AndChatsWithAnAdapter()
+    {
+        var browser = NodeTools.Chromium();
+        await using var server = await GatewayServer.StartAsync();
+        using var api = Api.Of(server.Address);
+        var (learns, fails) = (await JobAsync(server, api, "formal"), await JobAsync(server, api, "broken"));
+        learns.BeforeEvent = number => Tell(number == 2 ? 30 : 0);
+        Tell(10);
+        Tell(20);
+        fails.Say("Bad data.", TrainingEventKind.Error, then: info => info with { Status = TrainingJobStatus.Failed, Reason = "Record 3 has no picture.", FinishedAt = DateTimeOffset.UnixEpoch });
+        var adapters = server.Grains.Adapters.GetOrAdd("default", _ => new FakeAdapters());
+        foreach (var content in (byte[][])[[1], [2]])
+        {
+            await adapters.PublishAsync("formal", new AdapterVersion(ObjectId.Of(content), "llava-test", DateTimeOffset.UnixEpoch, 1, null, double.NaN, 0.25), null, Cancel);
+        }
+
+        var screenshot = Environment.GetEnvironmentVariable("LLAVA_SCREENSHOT") ?? "";
+        var step = JsonDocument.Parse(await NodeTools.RunAsync("page-training.mjs", [server.Address.AbsoluteUri.TrimEnd('/'), browser, screenshot], Cancel)).RootElement;
+        Assert.Equal("[]", step.GetProperty("problems").GetRawText());
+        Assert.Equal(("Loss 0.1000 at step 10, 0.0333 at step 30", 3), (step.GetProperty("curve").GetString(), step.GetProperty("points").GetInt32()));
+        Assert.Equal(("30 / 40 steps", "Loss 0.0333, 300 tokens a second."), (step.GetProperty("figures").GetString(), step.GetProperty("told").GetString()));
+        Assert.Equal(("paused", "Record 3 has no picture.", false), (step.GetProperty("paused").GetString(), step.GetProperty("reason").GetString(), step.GetProperty("overflow").GetBoolean()));
+        Assert.Equal(("A red apple.", "llava-test:formal"), (step.GetProperty("answer").GetString(), server.Script.Last.Model));
+
+        void Tell(long at)
+        {
+            if (at > 0)
+            {
+                learns.Say($"Step {at}/40", TrainingEventKind.Progress, new TrainingMetrics(at, 40, 1.0 / at, 1e-4, 1, 300, 1), info => info with { Status = TrainingJobStatus.Running, Step = at, TotalSteps = 40 });
+            }
+        }
+    }
+
     [Theory]
     [InlineData(3, 4, "A red apple.", null)]
     [InlineData(int.MaxValue, 21, "A ", "The store is full.")]
@@ -40,6 +79,12 @@ public sealed class PageTests
         Assert.Equal((requests, text), (step.GetProperty("requests").GetInt32(), step.GetProperty("text").GetString()));
         Assert.Equal(error, step.TryGetProperty("error", out var said) ? said.GetString() : null);
         Assert.Contains("error", step.GetProperty("types").EnumerateArray().Select(type => type.GetString()));
+    }
+
+    private static async Task<FakeJob> JobAsync(GatewayServer server, Api api, string suffix)
+    {
+        var made = await api.PostAsync("/v1/fine_tuning/jobs", new JsonObject { ["model"] = "llava-test", ["training_file"] = await api.UploadAsync(), ["suffix"] = suffix });
+        return server.Grains.Jobs[$"default/{made["id"]}"];
     }
 
     [Fact]

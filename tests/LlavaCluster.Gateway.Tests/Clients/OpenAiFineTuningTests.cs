@@ -55,7 +55,7 @@ public sealed class OpenAiFineTuningTests : IAsyncLifetime
         scripted.Say("Step 5/10", TrainingEventKind.Progress, new TrainingMetrics(5, 10, 0.5, 1e-4, 1, 300, 1.5), info => info with { Status = TrainingJobStatus.Running });
 
         var events = await job.GetEventsAsync(new GetEventsOptions(), Cancel).ToArrayAsync(Cancel);
-        Assert.Equal(["Created.", "Step 5/10"], events.Select(line => line.Message));
+        Assert.Equal(["Step 5/10", "Created."], events.Select(line => line.Message));
         var checkpoint = Assert.Single(await job.GetCheckpointsAsync(new GetCheckpointsOptions(), Cancel).ToArrayAsync(Cancel));
         Assert.Equal((5, job.JobId), (checkpoint.StepNumber, checkpoint.JobId));
         Assert.Equal([job.JobId], (await tuning.GetJobsAsync(new FineTuningJobCollectionOptions(), Cancel).ToArrayAsync(Cancel)).Select(listed => listed.JobId));

@@ -16,6 +16,18 @@ internal sealed class FakeJob(string key) : ITrainingJobGrain
     /// <summary>Null until it is created.</summary>
     public TrainingJobInfo? Info { get; private set; }
 
+    /// <summary>How many events were said.</summary>
+    public int Events
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _events.Count;
+            }
+        }
+    }
+
     public ImmutableArray<TrainingCheckpoint> Kept { get; set; } = [];
 
     /// <summary>Called before each event that a watcher gets, with its number; may throw as a lost silo does.</summary>

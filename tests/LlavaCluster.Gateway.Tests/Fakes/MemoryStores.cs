@@ -39,7 +39,8 @@ internal sealed class MemoryFiles : IFileStore
 /// <summary>The list of the scripted jobs, in the order of their ids.</summary>
 internal sealed class ScriptedJobList(FakeGrains grains) : ITrainingStore
 {
-    public Task<TrainingJobRecord?> ReadAsync(TrainingJobKey job, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<TrainingJobRecord?> ReadAsync(TrainingJobKey job, CancellationToken cancellationToken) =>
+        Task.FromResult(grains.Jobs.GetValueOrDefault(job.ToString()) is { Info: { } info } known ? new TrainingJobRecord(1, info, known.Events, 0, known.Kept, 0) : null);
 
     public Task<StorageFault?> WriteAsync(long version, TrainingJobRecord record, ImmutableArray<TrainingEvent> events, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -128,6 +128,15 @@ public sealed class AdaptersTests(FrontFixture fixture) : IClassFixture<FrontFix
     }
 
     [Fact]
+    public async Task Import_ThatBreaksAfterItsFile_KeepsNothing()
+    {
+        using var api = await fixture.ApiAsync("cut-off");
+        using var form = new MultipartFormDataContent { { new ByteArrayContent(TestAdapters.File(1)), "file", "a.safetensors" }, { new StringContent(new string('x', 20_000)), "name" } };
+        Assert.Equal("name must be UTF-8 of at most 16384 bytes.", Message(await api.PostFormAsync("/v1/adapters", form, HttpStatusCode.BadRequest)));
+        Assert.Equal(0, (await TotalsAsync("cut-off")).Count);
+    }
+
+    [Fact]
     public async Task AnAdapter_IsItsTenantsAlone()
     {
         using var api = await fixture.ApiAsync("owner");

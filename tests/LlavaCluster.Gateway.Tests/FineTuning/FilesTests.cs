@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Nodes;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Gateway.Tests.Fakes;
@@ -62,6 +63,20 @@ public sealed class FilesTests : IAsyncLifetime
         Assert.Equal(message, (string)error["error"]!["message"]!);
         Assert.Equal(0, (await TotalsAsync()).Count);
         Assert.Empty((await _api.GetAsync("/v1/files"))["data"]!.AsArray());
+    }
+
+    [Theory]
+    [InlineData("\r\n--x\r\ncontent-disposition: form-data; name=purpose\r\n\r\nfine-tune", "The body must be well-formed multipart/form-data.")]
+    [InlineData("\r\n--x\r\ncontent-disposition: form-data; name=file; filename=b\r\n\r\n[1]\r\n--x--", "file must be one file; there are more.")]
+    [InlineData("\r\n--x\r\ncontent-type: text/plain\r\n\r\n\r\n--x--", "The body must be well-formed multipart/form-data.")]
+    public async Task Upload_ThatBreaksAfterItsFile_KeepsNothing(string rest, string message)
+    {
+        const string Begin = "--x\r\ncontent-disposition: form-data; name=file; filename=a\r\n\r\n[]";
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/files") { Content = new ByteArrayContent(Encoding.ASCII.GetBytes(Begin + rest)) };
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", "multipart/form-data; boundary=x");
+        using var response = await _api.RawAsync(request);
+        Assert.Equal((HttpStatusCode.BadRequest, message), (response.StatusCode, (string)JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancel))!["error"]!["message"]!));
+        Assert.Equal(0, (await TotalsAsync()).Count);
     }
 
     [Fact]

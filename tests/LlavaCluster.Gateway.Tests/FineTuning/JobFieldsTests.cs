@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Gateway.Tests.Fakes;
@@ -99,6 +100,16 @@ public sealed class JobFieldsTests(JobFieldsTests.Server fixture) : IClassFixtur
         body = fixture.Body();
         body["training_file"] = fixture.Zip;
         await RefusedAsync(body, "training_file", "training_file must be a JSON array or JSON lines, uploaded with the purpose fine-tune.");
+    }
+
+    [Fact]
+    public async Task Suffix_OfAnAdapterOfAnotherModel_IsRefusedBeforeItTrains()
+    {
+        var adapters = fixture.Gateway.Grains.Adapters.GetOrAdd("default", _ => new FakeAdapters());
+        await adapters.PublishAsync("taken", new AdapterVersion(ObjectId.Of([1]), "llava-other", DateTimeOffset.UnixEpoch, 1, null, double.NaN, double.NaN), null, TestContext.Current.CancellationToken);
+        var body = fixture.Body();
+        body["suffix"] = "taken";
+        await RefusedAsync(body, "suffix", "suffix must not be the name of an adapter of another model; \"taken\" is one of llava-other.");
     }
 
     [Fact]

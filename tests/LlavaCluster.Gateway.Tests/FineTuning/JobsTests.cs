@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
@@ -48,7 +49,7 @@ public sealed class JobsTests : IAsyncLifetime
         Assert.Equal(("succeeded", "llava-test:formal", 300, 1234, "formal"), ((string)done["status"]!, (string)done["fine_tuned_model"]!, (int)done["finished_at"]!, (int)done["trained_tokens"]!, (string)done["user_provided_suffix"]!));
         Assert.Equal((null, 0.25, ObjectId.Of([1]).Value), ((double?)done["result"]!["base_loss"], (double)done["result"]!["adapter_loss"]!, (string)done["result"]!["version"]!));
 
-        var events = (await _api.GetAsync($"/v1/fine_tuning/jobs/{id}/events"))["data"]!.AsArray();
+        var events = (await _api.GetAsync($"/v1/fine_tuning/jobs/{id}/events?order=asc"))["data"]!.AsArray();
         Assert.Equal(["ftevent-1", "ftevent-2", "ftevent-3"], events.Select(line => (string)line!["id"]!));
         Assert.Equal(("metrics", "info", "fine_tuning.job.event"), ((string)events[1]!["type"]!, (string)events[1]!["level"]!, (string)events[1]!["object"]!));
         Assert.Equal("""{"step":5,"total_steps":10,"train_loss":0.5,"learning_rate":0.0001,"gradient_norm":null,"tokens_per_second":300,"epoch":1.5}""", events[1]!["data"]!.ToJsonString());
@@ -63,6 +64,15 @@ public sealed class JobsTests : IAsyncLifetime
         Assert.Equal("""{"code":"job_failed","message":"Record 3 has no picture.","param":null}""", failed["error"]!.ToJsonString());
         Assert.Null(failed["fine_tuned_model"]);
         Assert.Equal("error", (string)(await _api.GetAsync($"/v1/fine_tuning/jobs/{id}/events"))["data"]![0]!["level"]!);
+    }
+
+    [Fact]
+    public async Task Job_WhoseAdapterWasNotPublished_NamesNoModel()
+    {
+        var id = await CreateAsync("formal");
+        Job(id).Say("Done.", then: info => info with { Status = TrainingJobStatus.Succeeded, Reason = "An adapter has at most 100 versions.", FinishedAt = DateTimeOffset.UnixEpoch });
+        var done = await _api.GetAsync($"/v1/fine_tuning/jobs/{id}");
+        Assert.Equal(("succeeded", null, "An adapter has at most 100 versions."), ((string)done["status"]!, (string?)done["fine_tuned_model"], (string)done["reason"]!));
     }
 
     [Fact]
@@ -86,10 +96,17 @@ public sealed class JobsTests : IAsyncLifetime
             Job(ids[0]).Say(message);
         }
 
-        var page = await _api.GetAsync($"{path}?limit=2");
-        Assert.True((bool)page["has_more"]!);
-        var rest = await _api.GetAsync($"{path}?limit=2&after={page["last_id"]}");
-        Assert.Equal(("c", false), ((string)rest["data"]![0]!["message"]!, (bool)rest["has_more"]!));
+        foreach (var (order, messages) in new[] { ("", "c b a"), ("&order=desc", "c b a"), ("&order=asc", "a b c") })
+        {
+            var page = await _api.GetAsync($"{path}?limit=2{order}");
+            var rest = await _api.GetAsync($"{path}?limit=2{order}&after={page["last_id"]}");
+            Assert.Equal((true, false), ((bool)page["has_more"]!, (bool)rest["has_more"]!));
+            Assert.Equal(messages, string.Join(' ', page["data"]!.AsArray().Concat(rest["data"]!.AsArray()).Select(line => (string)line!["message"]!)));
+        }
+
+        Assert.Empty((await _api.GetAsync($"{path}?after=ftevent-1"))["data"]!.AsArray());
+        Assert.Equal(3, (await _api.GetAsync($"{path}?after=ftevent-99"))["data"]!.AsArray().Count);
+        Assert.Equal("order must be asc or desc; was \"up\".", Message(await _api.GetAsync($"{path}?order=up", HttpStatusCode.BadRequest)));
         Assert.Equal("after must be an event's id, or its number.", Message(await _api.GetAsync($"{path}?after=x", HttpStatusCode.BadRequest)));
         Assert.Equal("after must be a job's id.", Message(await _api.GetAsync("/v1/fine_tuning/jobs?after=x", HttpStatusCode.BadRequest)));
         Assert.Equal("limit must be between 1 and 1000; was 0.", Message(await _api.GetAsync("/v1/fine_tuning/jobs?limit=0", HttpStatusCode.BadRequest)));
@@ -160,6 +177,7 @@ public sealed class JobsTests : IAsyncLifetime
         Assert.Equal(first.ToJsonString(), second.ToJsonString());
         Assert.Single(_server.Grains.Jobs.Values, job => job.Info is not null);
         body["seed"] = 5;
+        Assert.Equal("false", await RetryHintAsync(body, "call-1"));
         Assert.Equal("The Idempotency-Key was used for another job.", Message(await _api.PostAsync("/v1/fine_tuning/jobs", body, HttpStatusCode.Conflict, "call-1")));
     }
 
@@ -206,6 +224,15 @@ public sealed class JobsTests : IAsyncLifetime
         {
             Assert.Equal(status, (string)(await _api.PostAsync($"/v1/fine_tuning/jobs/{id}/{change}"))["status"]!);
         }
+    }
+
+    /// <summary>What tells OpenAI's clients not to repeat a call that is refused.</summary>
+    private async Task<string> RetryHintAsync(JsonNode body, string idempotencyKey)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/fine_tuning/jobs") { Content = JsonContent.Create(body) };
+        request.Headers.Add("Idempotency-Key", idempotencyKey);
+        using var response = await _api.RawAsync(request);
+        return Assert.Single(response.Headers.GetValues("x-should-retry"));
     }
 
     private static string Message(JsonNode body) => (string)body["error"]!["message"]!;

@@ -29,7 +29,7 @@ public sealed class RealJobTests(FrontFixture fixture) : IClassFixture<FrontFixt
 
         var told = (await SseReader.ReadAllAsync(stream, Cancel)).Select(sent => sent.Data == "[DONE]" ? sent.Data : (string)JsonNode.Parse(sent.Data)!["message"]!).ToArray();
         Assert.Equal([$"Created job {id}: formal for llava-test.", "The job was paused.", "The job goes on.", "The job was cancelled.", "[DONE]"], told);
-        Assert.Equal(told.SkipLast(1), (await api.GetAsync($"{path}/events"))["data"]!.AsArray().Select(line => (string)line!["message"]!));
+        Assert.Equal(told.SkipLast(1), (await api.GetAsync($"{path}/events?order=asc"))["data"]!.AsArray().Select(line => (string)line!["message"]!));
         Assert.Empty((await api.GetAsync($"{path}/checkpoints"))["data"]!.AsArray());
         Assert.Equal([id], (await api.GetAsync("/v1/fine_tuning/jobs"))["data"]!.AsArray().Select(job => (string)job!["id"]!));
         var again = await api.PostAsync("/v1/fine_tuning/jobs", new JsonObject { ["model"] = "llava-test", ["training_file"] = file, ["suffix"] = "formal" }, idempotencyKey: "one");

@@ -56,7 +56,7 @@ internal sealed class TestFront : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.UseLlavaCluster(new ClusterOptions { Role = ClusterRole.Front, DataDirectory = data, SiloName = Silo, DrainTimeout = TimeSpan.FromSeconds(1) });
-        builder.Services.AddSingleton(new JobPace { Silence = TimeSpan.FromSeconds(2), Charge = TimeSpan.FromSeconds(1) });
+        builder.Services.AddSingleton(new JobPace { Silence = TimeSpan.FromSeconds(2), Charge = TimeSpan.FromMilliseconds(200), Round = TimeSpan.FromMilliseconds(100) });
         builder.Services.AddLlavaGrains();
         builder.Services.AddSingleton<ScriptedDevices>();
         builder.Services.AddHostedGrains(typeof(TestFront).Assembly);

@@ -21,12 +21,24 @@ internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake,
     {
         BodyReader.LimitBody(context, options.Training.MaxAdapterBytes + FormUpload.Beside);
         StoredObject? taken = null;
-        var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
-        if (fields is null)
+        AdapterInfo? adapter = null;
+        try
         {
-            return null;
+            var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
+            return adapter = fields is null ? null : await PublishAsync(context, fields, taken);
         }
+        finally
+        {
+            if (adapter is null && taken is { } made)
+            {
+                await DropAsync(context.Caller().Tenant, made.Id);
+            }
+        }
+    }
 
+    /// <returns>The adapter; null where an error was written.</returns>
+    private async Task<AdapterInfo?> PublishAsync(HttpContext context, IReadOnlyDictionary<string, string> fields, StoredObject? taken)
+    {
         var tenant = context.Caller().Tenant;
         var checks = new FieldChecks();
         var request = Read(fields, checks);
@@ -37,10 +49,9 @@ internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake,
 
         var published = checks.Failure is { } broken
             ? broken
-            : await adapters.PublishAsync(tenant, request.Name, new AdapterVersion(taken!.Value.Id, request.Model, time.GetUtcNow(), taken.Value.Bytes, null, double.NaN, double.NaN), request.Share, context.RequestAborted);
+            : await adapters.PublishAsync(tenant, request.Name, new AdapterVersion(taken!.Value.Id, request.Model, time.GetUtcNow(), taken.Value.Bytes, null, double.NaN, double.NaN), request.Share, CancellationToken.None); // what has a name is not dropped
         if (published.IsFailure(out var failure, out var adapter))
         {
-            await DropAsync(tenant, taken, context.RequestAborted);
             await ErrorWriter.WriteAsync(context, failure);
         }
 
@@ -100,18 +111,13 @@ internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake,
         return made;
     }
 
-    /// <summary>Leaves nothing of an import that came to nothing, but what a version has already.</summary>
-    private async Task DropAsync(TenantId tenant, StoredObject? taken, CancellationToken cancellationToken)
+    /// <summary>Leaves nothing of an import that came to nothing, its client gone or not, but what a version has already.</summary>
+    private async Task DropAsync(TenantId tenant, ObjectId made)
     {
-        if (taken is not { } made)
+        var asked = await adapters.ListAsync(tenant, CancellationToken.None);
+        if (!asked.IsFailure(out _, out var known) && known.All(adapter => adapter.Versions.All(version => version.Object != made)))
         {
-            return;
-        }
-
-        var asked = await adapters.ListAsync(tenant, cancellationToken);
-        if (!asked.IsFailure(out _, out var known) && known.All(adapter => adapter.Versions.All(version => version.Object != made.Id)))
-        {
-            await store.DeleteAsync(tenant, made.Id, cancellationToken);
+            await store.DeleteAsync(tenant, made, CancellationToken.None);
         }
     }
 }

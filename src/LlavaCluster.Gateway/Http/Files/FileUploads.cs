@@ -26,12 +26,24 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
         // Who may only bring pictures brings no more than fits memory.
         BodyReader.LimitBody(context, context.Caller().MayTrain ? options.Training.MaxFileBytes + FormUpload.Beside : options.MaxBodyBytes);
         Taken? taken = null;
-        var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
-        if (fields is null)
+        var isNamed = false;
+        try
         {
-            return;
+            var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
+            isNamed = fields is not null && await NameAsync(context, fields, taken);
         }
+        finally
+        {
+            if (!isNamed)
+            {
+                await DropAsync(context.Caller().Tenant, taken);
+            }
+        }
+    }
 
+    /// <summary>Makes what came a file; false where an error was written.</summary>
+    private async Task<bool> NameAsync(HttpContext context, IReadOnlyDictionary<string, string> fields, Taken? taken)
+    {
         var failure = Purpose(fields, out var purpose);
         if (failure is null && taken is null)
         {
@@ -42,17 +54,18 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
             failure = purpose == FilePurposes.Vision ? Refusal("file", "must be a PNG, JPEG, WebP, GIF or BMP file.") : Refusal("file", "must be a JSON array, JSON lines or a zip; it is a picture.");
         }
 
-        failure ??= await files.PutAsync(context.Caller().Tenant, taken!.File, context.RequestAborted) is { } fault ? TenantStorage.Refused(fault, "the file", "file") : null;
+        // What is begun is written, whoever stops waiting for it: what has a name is not dropped.
+        failure ??= await files.PutAsync(context.Caller().Tenant, taken!.File, CancellationToken.None) is { } fault ? TenantStorage.Refused(fault, "the file", "file") : null;
         if (failure is not null)
         {
-            await DropAsync(context, taken);
             await ErrorWriter.WriteAsync(context, failure);
-            return;
+            return false;
         }
 
         // One that was there before keeps its age.
         var kept = await files.FindAsync(context.Caller().Tenant, taken!.File.Id, context.RequestAborted) ?? taken.File;
         await context.Response.WriteAsJsonAsync(FileJson.Of(kept, taken.Picture), Json.Options, context.RequestAborted);
+        return true;
     }
 
     private static ChatFailure Refusal(string field, string rule) => new(ChatFailureKind.InvalidRequest, $"{field} {rule}", field);
@@ -145,12 +158,12 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
         return new StoredFile(id, isName ? file.Name : FileId.Of(id), purpose, bytes, time.GetUtcNow());
     }
 
-    /// <summary>Leaves nothing of an upload that came to nothing, but what was there before.</summary>
-    private async Task DropAsync(HttpContext context, Taken? taken)
+    /// <summary>Leaves nothing of an upload that came to nothing, its client gone or not, but what was there before.</summary>
+    private async Task DropAsync(TenantId tenant, Taken? taken)
     {
-        if (taken is not null && await files.FindAsync(context.Caller().Tenant, taken.File.Id, context.RequestAborted) is null && taken.Picture is null)
+        if (taken is { Picture: null } && await files.FindAsync(tenant, taken.File.Id, CancellationToken.None) is null)
         {
-            await store.DeleteAsync(context.Caller().Tenant, taken.File.Id, context.RequestAborted);
+            await store.DeleteAsync(tenant, taken.File.Id, CancellationToken.None);
         }
     }
 

@@ -26,12 +26,7 @@ internal sealed class FilesEndpoint(FileUploads uploads, IFileStore files, IObje
     {
         var checks = new FieldChecks();
         var paging = Paging.Read(context.Request, MostListed, MostListed, checks);
-        var oldestFirst = context.Request.Query["order"] is ["asc"];
-        if (!oldestFirst && context.Request.Query["order"] is not ([] or ["desc" or "" or null]))
-        {
-            checks.Fail("order", $"must be asc or desc; was \"{Excerpt.Of(context.Request.Query["order"].ToString(), 20)}\".");
-        }
-
+        var oldestFirst = Paging.OldestFirst(context.Request, checks);
         ObjectId? after = null;
         if (paging.After is { } cursor && !FileId.TryParse(cursor, out after))
         {

@@ -57,13 +57,14 @@ internal sealed class FineTuningEndpoint(BodyReader bodies, TrainingJobs jobs, G
 
     public Task ResumeAsync(HttpContext context, string id) => ChangeAsync(context, id, jobs.ResumeAsync);
 
-    /// <summary>The job's events, the oldest first; with <c>stream=true</c> as they happen, to the job's end, and again after Last-Event-ID.</summary>
+    /// <summary>The job's events, the latest first as OpenAI has them; with <c>stream=true</c> as they happen, to the job's end, and again after Last-Event-ID.</summary>
     public async Task EventsAsync(HttpContext context, string id)
     {
         var checks = new FieldChecks();
         var paging = Paging.Read(context.Request, UsualPage, MostOfAPage, checks);
-        var after = paging.After is { } cursor ? JobJson.Sequence(cursor) : 0;
-        if (after is null)
+        var oldestFirst = Paging.OldestFirst(context.Request, checks);
+        var after = paging.After is { } cursor ? JobJson.Sequence(cursor) : null;
+        if (after is null && paging.After is not null)
         {
             checks.Fail("after", "must be an event's id, or its number.");
         }
@@ -86,7 +87,7 @@ internal sealed class FineTuningEndpoint(BodyReader bodies, TrainingJobs jobs, G
             return;
         }
 
-        var asked = await jobs.EventsAsync(key, after ?? 0, paging.Limit + 1, context.RequestAborted);
+        var asked = await (oldestFirst ? jobs.EventsAsync(key, after ?? 0, paging.Limit + 1, context.RequestAborted) : jobs.LatestEventsAsync(key, after, paging.Limit + 1, context.RequestAborted));
         await (asked.IsFailure(out var failure, out var events) ? ErrorWriter.WriteAsync(context, failure) : WriteAsync(context, paging.Page([.. events.Select(JobJson.Event)])));
     }
 

@@ -17,7 +17,7 @@ internal static class JobJson
         ["model"] = job.Spec.Model,
         ["created_at"] = job.CreatedAt.ToUnixTimeSeconds(),
         ["finished_at"] = job.FinishedAt?.ToUnixTimeSeconds(),
-        ["fine_tuned_model"] = job.Status == TrainingJobStatus.Succeeded ? $"{job.Spec.Model}:{job.Spec.AdapterName}" : null,
+        ["fine_tuned_model"] = TrainingWords.ModelOf(job),
         ["organization_id"] = job.Key.Tenant.Value,
         ["status"] = TrainingWords.Status(job.Status),
         ["training_file"] = FileId.Of(job.Spec.TrainingFile),

@@ -11,6 +11,9 @@ internal static class ConversationParser
     private const string Marker = "<image>";
     private const int LongestId = 200;
 
+    // JSON's reader takes such text for well-formed until it is asked for it.
+    private const string NoText = "a record must be well-formed Unicode; it has half a surrogate pair, or bytes that are not UTF-8.";
+
     /// <summary>The conversation, or the record's id and what is wrong with it.</summary>
     public static ParsedRecord Parse(ReadOnlyMemory<byte> json, int maxPictures)
     {
@@ -36,6 +39,14 @@ internal static class ConversationParser
             {
                 return ParsedRecord.Refused(id, fault.Kind, fault.Message);
             }
+            catch (InvalidOperationException)
+            {
+                return ParsedRecord.Refused(id, BadRecordKind.Malformed, NoText);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            return ParsedRecord.Refused(null, BadRecordKind.Malformed, NoText);
         }
         catch (JsonException exception)
         {

@@ -10,6 +10,9 @@ internal sealed class RecordFile : IDisposable
 {
     private const int BufferBytes = 1 << 20;
 
+    /// <summary>Their places take 160 MB; a file of 4 GiB may hold a thousand times as many empty ones.</summary>
+    internal const int MostRecords = 10_000_000;
+
     private readonly SafeFileHandle _file;
     private readonly List<(long Offset, int Length)> _places = [];
 
@@ -17,7 +20,7 @@ internal sealed class RecordFile : IDisposable
 
     public int Count => _places.Count;
 
-    /// <exception cref="InvalidDataException">The file is no array and holds no lines, or ends inside its array.</exception>
+    /// <exception cref="InvalidDataException">The file is no array and holds no lines, ends inside its array, or holds too many records.</exception>
     public static RecordFile Open(string path)
     {
         var file = new RecordFile(File.OpenHandle(path, options: FileOptions.RandomAccess));
@@ -62,11 +65,22 @@ internal sealed class RecordFile : IDisposable
 
         if (scanner.Finish() is { } fault)
         {
-            throw new InvalidDataException($"{path} {fault}");
+            throw Refused(fault);
         }
 
         _places.TrimExcess();
 
-        void Add(long start, long end) => _places.Add((start, (int)Math.Min(int.MaxValue, end - start)));
+        void Add(long start, long end)
+        {
+            if (_places.Count == MostRecords)
+            {
+                throw Refused($"must hold at most {MostRecords} records; it holds more.");
+            }
+
+            _places.Add((start, (int)Math.Min(int.MaxValue, end - start)));
+        }
+
+        // Where the file lies is the reader's own business.
+        InvalidDataException Refused(string rule) => new($"{Path.GetFileName(path)} {rule}");
     }
 }

@@ -8,31 +8,23 @@ internal sealed class ZipPictures : PictureStore
     private const int FileTypeMask = 0xF000, RegularFile = 0x8000, Folder = 0x4000;
     private const int ModeShift = 16;
 
+    /// <summary>Some two million entries, which take ten times as much memory.</summary>
+    private const long MostDirectoryBytes = 128 << 20;
+
     private readonly ZipArchive _archive;
     private readonly Dictionary<string, ZipArchiveEntry> _entries = new(StringComparer.Ordinal);
     private readonly Lock _reading = new();
 
     public ZipPictures(string path)
     {
-        _archive = ZipFile.OpenRead(path);
+        // Where the archive lies is the reader's own business.
+        var name = Path.GetFileName(path);
+        (_archive, var entries) = Open(path, name);
         try
         {
-            foreach (var entry in _archive.Entries)
+            foreach (var entry in entries)
             {
-                if (!IsInside(entry.FullName))
-                {
-                    throw new InvalidDataException($"{path}: the entry \"{RecordFault.Short(entry.FullName)}\" leads out of the archive.");
-                }
-
-                if (IsSpecial(entry))
-                {
-                    throw new InvalidDataException($"{path}: the entry \"{RecordFault.Short(entry.FullName)}\" is a link or a device; an archive must hold files and folders only.");
-                }
-
-                if (!entry.FullName.EndsWith('/') && !_entries.TryAdd(Normal(entry.FullName), entry))
-                {
-                    throw new InvalidDataException($"{path}: the entry \"{RecordFault.Short(entry.FullName)}\" occurs twice.");
-                }
+                Add(entry, name);
             }
         }
         catch
@@ -59,6 +51,40 @@ internal sealed class ZipPictures : PictureStore
         {
             using var stream = entry.Open();
             return Bytes(stream, entry.Length, maxBytes);
+        }
+    }
+
+    private static (ZipArchive Archive, IReadOnlyList<ZipArchiveEntry> Entries) Open(string path, string name)
+    {
+        // The directory is held whole, so it is measured before it is read.
+        var directory = ZipEnd.DirectoryBytes(path);
+        if (directory > MostDirectoryBytes)
+        {
+            throw new InvalidDataException($"{name} must list its entries in at most {MostDirectoryBytes} bytes; it takes {directory}.");
+        }
+
+        ZipArchive? archive = null;
+        try
+        {
+            archive = ZipFile.OpenRead(path);
+            return (archive, archive.Entries);
+        }
+        catch (Exception fault) when (fault is InvalidDataException or EndOfStreamException)
+        {
+            archive?.Dispose();
+            throw new InvalidDataException($"{name} must be a whole zip archive: {fault.Message}", fault);
+        }
+    }
+
+    private void Add(ZipArchiveEntry entry, string name)
+    {
+        var rule = !IsInside(entry.FullName) ? "leads out of the archive."
+            : IsSpecial(entry) ? "is a link or a device; an archive must hold files and folders only."
+            : !entry.FullName.EndsWith('/') && !_entries.TryAdd(Normal(entry.FullName), entry) ? "occurs twice."
+            : null;
+        if (rule is not null)
+        {
+            throw new InvalidDataException($"{name}: the entry \"{RecordFault.Short(entry.FullName)}\" {rule}");
         }
     }
 

@@ -1,0 +1,11 @@
+namespace LlavaCluster.Cli.Tests.Commands;
+
+public sealed class ServeCommandTests
+{
+    [Fact]
+    public void Options_AreCheckedOnceHoweverOftenTheCommandIsMade()
+    {
+        CommandLine.Parse("serve");
+        Assert.Equal("--port must be from 0 to 65535; was 70000.", Assert.Single(CommandLine.Parse("serve", "--port", "70000").Errors).Message);
+    }
+}
