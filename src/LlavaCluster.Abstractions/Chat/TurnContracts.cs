@@ -71,9 +71,13 @@ public sealed record BeginTurnResult
     [Id(0)]
     public ChatFailure? Failure { get; init; }
 
+    /// <summary>The adapter's version that answers; null: the base model.</summary>
+    [Id(1)]
+    public ObjectId? Adapter { get; init; }
+
     public bool Begun => Failure is null;
 
-    public static BeginTurnResult Accepted { get; } = new();
+    public static BeginTurnResult Accepted(ObjectId? adapter) => new() { Adapter = adapter };
 
     public static BeginTurnResult Refused(ChatFailure failure) => new() { Failure = failure };
 }

@@ -29,7 +29,7 @@ internal static class BenchCommand
     private static readonly Option<int> Rounds = new("--rounds") { DefaultValueFactory = _ => 5, Description = "Repetitions; medians are printed." };
     private static readonly Option<int> Threads = new("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads that compute." };
 
-    public static Command Create(Terminal terminal) => new("bench", "Measure.") { Device(terminal), BenchBurstCommand.Create(terminal), BenchCompareCommand.Create(terminal), BenchEngineCommand.Create(terminal), BenchGatewayCommand.Create(terminal), BenchRingCommand.Create(terminal), BenchServeCommand.Create(terminal) };
+    public static Command Create(Terminal terminal) => new("bench", "Measure.") { Device(terminal), BenchAdaptersCommand.Create(terminal), BenchBurstCommand.Create(terminal), BenchCompareCommand.Create(terminal), BenchEngineCommand.Create(terminal), BenchGatewayCommand.Create(terminal), BenchJobCommand.Create(terminal), BenchRingCommand.Create(terminal), BenchServeCommand.Create(terminal) };
 
     private static Command Device(Terminal terminal)
     {

@@ -41,9 +41,8 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
         }
 
         // The call's deadline bounds the beginning; the answer has none, since nobody need wait for it.
-        return await turns.BeginAsync(key, TurnRequests.Kept(valid, turn, parent, key), context.CancellationToken) is { } refusal
-            ? throw ErrorWriter.Rpc(refusal)
-            : new BeginTurnResponse { TurnId = turn.ToString() };
+        var begun = await turns.BeginAsync(key, TurnRequests.Kept(valid, turn, parent, key), context.CancellationToken);
+        return begun.IsFailure(out failure, out _) ? throw ErrorWriter.Rpc(failure) : new BeginTurnResponse { TurnId = turn.ToString() };
     }
 
     public override async Task Follow(FollowRequest request, IServerStreamWriter<Llava.V1.TurnEvent> responseStream, ServerCallContext context)

@@ -14,20 +14,18 @@ internal sealed class StatelessChat(TurnRunner turns, OrphanTurns orphans)
         TenantId tenant, ValidChatRequest request, Guid? clientTurn, DateTimeOffset? deadline, CancellationToken cancellationToken)
     {
         var id = clientTurn ?? TurnIds.New();
-        var turn = new StatelessTurn(TurnIds.Stateless(tenant, id), TurnRequests.Stateless(request, id, clientOwned: clientTurn is not null, deadline));
-        ChatFailure? failure;
+        var key = TurnIds.Stateless(tenant, id);
         try
         {
-            failure = await turns.BeginAsync(turn.Key, turn.Request, cancellationToken);
+            var begun = await turns.BeginAsync(key, TurnRequests.Stateless(request, id, clientOwned: clientTurn is not null, deadline), cancellationToken);
+            return begun.IsFailure(out var failure, out var turn) ? failure : new StatelessTurn(key, turn);
         }
         catch when (clientTurn is null)
         {
             // The caller left, or the call failed: the turn may run all the same, and nobody else knows its name.
-            orphans.Abandon(turn.Key, id);
+            orphans.Abandon(key, id);
             throw;
         }
-
-        return failure is null ? turn : failure;
     }
 
     /// <summary>A turn that was begun before, by any gateway.</summary>

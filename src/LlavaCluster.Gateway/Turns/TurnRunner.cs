@@ -20,11 +20,11 @@ internal sealed partial class TurnRunner(TenantGrains grains, LocalTurns local, 
         return created.IsFailure(out var lost, out var refusal) ? lost : refusal;
     }
 
-    /// <summary>Null if the turn has begun; otherwise why not.</summary>
-    public async Task<ChatFailure?> BeginAsync(ConversationKey key, TurnRequest request, CancellationToken cancellationToken)
+    /// <summary>The turn as it has begun, with the adapter's version that answers; otherwise why it has not.</summary>
+    public async Task<Outcome<TurnRequest>> BeginAsync(ConversationKey key, TurnRequest request, CancellationToken cancellationToken)
     {
         var begun = await calls.RepeatAsync(() => grains.Conversation(key).BeginTurnAsync(request, cancellationToken), cancellationToken);
-        return begun.IsFailure(out var lost, out var result) ? lost : result.Failure;
+        return begun.IsFailure(out var lost, out var result) ? lost : result.Failure is { } refusal ? refusal : request with { Adapter = result.Adapter };
     }
 
     /// <param name="unknown">The failure where there is no such conversation.</param>

@@ -60,7 +60,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
             }
 
             await GoOnAsync(known, cancellationToken);
-            return BeginTurnResult.Accepted;
+            return BeginTurnResult.Accepted(known.Request.Adapter);
         }
 
         if (CheckParent(request) is { } wrongParent)
@@ -97,7 +97,7 @@ internal sealed partial class ConversationGrain(IConversationLog log, TurnSurrou
         }
 
         StartPump(_journal.Tree.Find(request.TurnId)!);
-        return BeginTurnResult.Accepted;
+        return BeginTurnResult.Accepted(request.Adapter);
     }
 
     public async IAsyncEnumerable<TurnEvent> FollowAsync(Guid turnId, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)

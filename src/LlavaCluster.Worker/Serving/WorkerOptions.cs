@@ -38,10 +38,10 @@ public sealed class WorkerOptions
     /// <summary>Memory of the KV cache in bytes. Default: 1 GiB, or one full context where that is more.</summary>
     public long KvBytes { get; init; } = 1L << 30;
 
-    /// <summary>Memory of the LoRA adapters that stay on the device, in bytes. Default: 256 MiB.</summary>
+    /// <summary>Memory of the LoRA adapters that stay on the device, in bytes. Default: 1 GiB.</summary>
     public long AdapterBytes { get; init; } = 1L << 30;
 
-    /// <summary>Bytes of an adapter's stored object at most. Default: 512 MiB.</summary>
+    /// <summary>Bytes of an adapter's stored object at most. Default: 1 GiB.</summary>
     public long AdapterObjectBytes { get; init; } = 1L << 30;
 
     /// <summary>Adapters that are read from their stores at the same time. Default: 2.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Gateway.Tests.Fakes;
 
@@ -21,6 +22,9 @@ internal sealed class Script
 
     /// <summary>What BeginTurn answers instead of beginning.</summary>
     public ChatFailure? Refusal { get; set; }
+
+    /// <summary>The version that every turn is said to be answered by; null: the base model.</summary>
+    public ObjectId? Adapter { get; set; }
 
     public TokenUsage Usage { get; set; } = new(20, 9, 4, 3);
 

@@ -45,7 +45,7 @@ internal sealed class ScriptedConversation(string key, Script script) : IConvers
         {
             if (_turns.Find(turn => turn.Request.TurnId == request.TurnId) is { } known)
             {
-                return Same(known.Request, request) ? BeginTurnResult.Accepted : BeginTurnResult.Refused(new ChatFailure(ChatFailureKind.Conflict, "The turn id was used for another request."));
+                return Same(known.Request, request with { Adapter = script.Adapter }) ? BeginTurnResult.Accepted(script.Adapter) : BeginTurnResult.Refused(new ChatFailure(ChatFailureKind.Conflict, "The turn id was used for another request."));
             }
 
             if (request.Parent is { } parent && _turns.TrueForAll(turn => turn.Request.TurnId != parent))
@@ -54,11 +54,11 @@ internal sealed class ScriptedConversation(string key, Script script) : IConvers
             }
 
             _created = true;
-            _turns.Add(new Turn(request, script.EventsFor(request), script.StartedAt));
+            _turns.Add(new Turn(request with { Adapter = script.Adapter }, script.EventsFor(request), script.StartedAt));
         }
 
         script.OnBegun(request);
-        return BeginTurnResult.Accepted;
+        return BeginTurnResult.Accepted(script.Adapter);
     }
 
     public async IAsyncEnumerable<TurnEvent> FollowAsync(Guid turnId, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)

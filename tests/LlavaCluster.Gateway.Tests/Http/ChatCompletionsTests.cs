@@ -54,6 +54,20 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         Assert.Equal("[DONE]", events[6].Data);
     }
 
+    [Fact]
+    public async Task Post_AnsweredByAnAdapter_NamesItsVersionInEveryChunk()
+    {
+        using var plain = await _http.PostAsJsonAsync("/v1/chat/completions", Ask("What is it?"), Cancel);
+        Assert.False((await ReadAsync(plain, HttpStatusCode.OK)).TryGetProperty("system_fingerprint", out _));
+
+        var version = Abstractions.Identity.ObjectId.Of([1]);
+        _server.Script.Adapter = version;
+        using var whole = await _http.PostAsJsonAsync("/v1/chat/completions", Ask("What is it?"), Cancel);
+        Assert.Equal(version.Value, (await ReadAsync(whole, HttpStatusCode.OK)).GetProperty("system_fingerprint").GetString());
+        var events = await StreamAsync(Ask("What is it?", stream: true, usage: true));
+        Assert.All(events[..^1], sent => Assert.Equal(version.Value, JsonDocument.Parse(sent.Data).RootElement.GetProperty("system_fingerprint").GetString()));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

@@ -17,6 +17,8 @@ internal sealed class LoadAnswer(int turn, LoadClock clock, Action<int>? onText 
 
     public int? CachedTokens { get; set; }
 
+    public string? Fingerprint { get; set; }
+
     public string? Error { get; set; }
 
     /// <summary>Notes a piece of text and when it came; nothing for an empty one.</summary>
@@ -35,6 +37,6 @@ internal sealed class LoadAnswer(int turn, LoadClock clock, Action<int>? onText 
     public LoadRequest End() => new()
     {
         Turn = turn, Began = _began, Ended = clock.Now, Pieces = _pieces, Lengths = _lengths, Text = _text.ToString(), Tokens = Tokens ?? _pieces.Count,
-        PromptTokens = PromptTokens, CachedTokens = CachedTokens, Error = Error ?? (_pieces.Count == 0 ? "no text" : null),
+        PromptTokens = PromptTokens, CachedTokens = CachedTokens, Fingerprint = Fingerprint, Error = Error ?? (_pieces.Count == 0 ? "no text" : null),
     };
 }

@@ -92,6 +92,11 @@ internal sealed class LoadClient(HttpClient http, string model, LoadOptions opti
             answer.Error = Short(error.GetRawText());
         }
 
+        if (root.TryGetProperty("system_fingerprint", out var fingerprint))
+        {
+            answer.Fingerprint = fingerprint.GetString();
+        }
+
         if (root.TryGetProperty("choices", out var choices) && choices.GetArrayLength() > 0 && choices[0].TryGetProperty("delta", out var delta)
             && delta.TryGetProperty("content", out var content) && content.GetString() is { } text)
         {

@@ -26,6 +26,9 @@ internal sealed record LoadRequest
     /// <summary>Tokens of the prompt that the server did not compute again.</summary>
     public int? CachedTokens { get; init; }
 
+    /// <summary>What the server says answered; of ours, the adapter's version.</summary>
+    public string? Fingerprint { get; init; }
+
     /// <summary>Why there is no whole answer.</summary>
     public string? Error { get; init; }
 

@@ -7,6 +7,10 @@ namespace LlavaCluster.Gateway.Http.Chat;
 internal sealed record ChatCompletion(string Id, long Created, string Model, ImmutableArray<CompletionChoice> Choices, CompletionUsage? Usage)
 {
     public string Object => "chat.completion";
+
+    /// <summary>The adapter's version that answered, as /v1/adapters names it; absent for the base model.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SystemFingerprint { get; init; }
 }
 
 internal sealed record CompletionChoice(int Index, CompletionMessage Message, CompletionLogprobs? Logprobs, string FinishReason);
@@ -22,6 +26,10 @@ internal sealed record CompletionMessage(string Content)
 internal record ChatCompletionChunk(string Id, long Created, string Model, ImmutableArray<ChunkChoice> Choices)
 {
     public string Object => "chat.completion.chunk";
+
+    /// <inheritdoc cref="ChatCompletion.SystemFingerprint"/>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SystemFingerprint { get; init; }
 }
 
 /// <summary>A chunk of a stream whose client asked for the usage: null until the last, which has no choices.</summary>

@@ -95,7 +95,7 @@ internal sealed class ChatCompletionsEndpoint(
         }
 
         var usage = answer.Usage is { } used ? CompletionMapping.Usage(used) : null;
-        var completion = new ChatCompletion(TurnIds.Completion(turn.TurnId), streams.CreatedAt(turn.TurnId), valid.ModelName, choices.DrainToImmutable(), usage);
+        var completion = new ChatCompletion(TurnIds.Completion(turn.TurnId), streams.CreatedAt(turn.TurnId), valid.ModelName, choices.DrainToImmutable(), usage) { SystemFingerprint = turn.Request.Adapter?.Value };
         await context.Response.WriteAsJsonAsync(completion, Json.Options, context.RequestAborted);
     }
 }

@@ -27,6 +27,7 @@ internal sealed class CompletionStream(StatelessChat chat, GatewayOptions option
         var writer = new SseWriter(context, options, time);
         var (id, created) = (TurnIds.Completion(head.Turn.TurnId), CreatedAt(head.Turn.TurnId));
         ChatCompletionChunk template = head.IncludeUsage ? new MeteredChunk(id, created, head.Model, []) : new ChatCompletionChunk(id, created, head.Model, []);
+        template = template with { SystemFingerprint = head.Turn.Request.Adapter?.Value };
         var events = chat.FollowAsync(head.Turn, mayResume: true, context.RequestAborted);
         var chunks = new Chunks(writer, template, head, operation);
         await writer.PumpAsync(events, chunks, chunks.Refuse, context.RequestAborted);

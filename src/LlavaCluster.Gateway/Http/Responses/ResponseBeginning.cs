@@ -57,7 +57,8 @@ internal sealed class ResponseBeginning(RequestValidator validator, ResponseTarg
         }
 
         var turn = TurnRequests.Kept(valid, clientTurn ?? TurnIds.New(), target.Parent, target.Key);
-        return await turns.BeginAsync(target.Key, turn, cancellationToken) is { } refusal ? refusal : new BegunResponse(target.Key, turn, operation);
+        var kept = await turns.BeginAsync(target.Key, turn, cancellationToken);
+        return kept.IsFailure(out var refusal, out turn) ? refusal : new BegunResponse(target.Key, turn, operation);
     }
 
     /// <summary>Instructions are the first turn's system message. Clients that repeat them with every turn say nothing new; other ones would contradict it.</summary>
