@@ -31,7 +31,9 @@ internal sealed class TrainingLedger
         var known = _jobs.GetValueOrDefault(job);
         var totals = report <= known?.Report ? Totals : Totals.Add(DayOf(now), deviceSeconds);
         var refused = Refusal(job, totals, quota, now);
-        var next = new StoredJob(job, Math.Max(report, known?.Report ?? 0), refused is null ? now + TenantQuota.LeaseLife : now);
+        // A report of no time takes no number: the job gives it to the next one.
+        var counted = deviceSeconds > 0 ? Math.Max(report, known?.Report ?? 0) : known?.Report ?? 0;
+        var next = new StoredJob(job, counted, refused is null ? now + TenantQuota.LeaseLife : now);
         return (next, totals, refused);
     }
 

@@ -229,6 +229,16 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
         return refused is null && journal.Info.Status != TrainingJobStatus.Paused;
     }
 
+    /// <summary>Charges the time since the last charge, of a job that has ended: short ones have no other.</summary>
+    private async Task ChargeRestAsync()
+    {
+        if (_uncharged > 0)
+        {
+            await surroundings.Tenant(job.Tenant).TrainAsync(job.Id, journal.Record!.Charges + 1, _uncharged, CancellationToken.None);
+            _uncharged = 0;
+        }
+    }
+
     /// <summary>Asks free trainers to join, as many as are missing.</summary>
     private async Task GatherAsync()
     {
@@ -320,6 +330,7 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
         _live = null;
         var trainers = _roster.Members.ToArray();
         _roster.Dissolve();
+        await ChargeRestAsync();
         // Those that cannot be told are told when they report.
         await Task.WhenAll(trainers.Select(trainer => TryAsync<string>(trainer, async cancellation =>
         {

@@ -116,6 +116,11 @@ internal sealed class TrainerRoster(JobPace pace, TimeProvider clock)
     public void Form(ImmutableArray<WorkerKey> group)
     {
         (_group, _formedAt, _readySince) = (group, clock.GetTimestamp(), 0);
+        foreach (var trainer in group)
+        {
+            _members[trainer].IsTold = true;
+        }
+
         Generation++;
     }
 
@@ -148,7 +153,7 @@ internal sealed class TrainerRoster(JobPace pace, TimeProvider clock)
 
         return member.Generation == Generation
             ? member.Phase is TrainerPhase.Training or TrainerPhase.Done
-            : clock.GetElapsedTime(_formedAt) < pace.Start; // it has not heard yet, or its first report is on its way
+            : member.IsTold && clock.GetElapsedTime(_formedAt) < pace.Start; // it has not heard yet, or its first report is on its way
     }
 
     private sealed class Member(string endpoint, long heardAt)
@@ -164,5 +169,8 @@ internal sealed class TrainerRoster(JobPace pace, TimeProvider clock)
         public long Generation { get; set; }
 
         public long Step { get; set; }
+
+        /// <summary>Of the present group. One that left and joined anew was not.</summary>
+        public bool IsTold { get; set; }
     }
 }

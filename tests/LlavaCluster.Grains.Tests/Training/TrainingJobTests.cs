@@ -52,6 +52,8 @@ public sealed class TrainingJobTests : IAsyncLifetime
         Assert.Equal(Enumerable.Range(1, events.Count).Select(number => (long)number), events.Select(line => line.Sequence));
         Assert.Contains("succeeded", events[^1].Message, StringComparison.Ordinal);
         Assert.Equal(0, (await _front.Tenant(Ours).UsageAsync(Stop)).RunningJobs);
+        // All of it is charged, that since the last charge too.
+        Assert.Equal(info.DeviceSeconds, (await _front.Tenant(Ours).UsageAsync(Stop)).TrainingSeconds);
     }
 
     [Fact]
