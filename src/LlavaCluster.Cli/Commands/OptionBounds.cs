@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 
 namespace LlavaCluster.Cli.Commands;
 
@@ -15,7 +16,13 @@ internal static class OptionBounds
     {
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<T>() is int value && (value < least || value > most))
+            // Text that is no whole number has no value to ask for.
+            var text = result.Tokens is [var token] ? token.Value : null;
+            if (text is not null && !int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _))
+            {
+                result.AddError($"{option.Name} must be a whole number from {least} to {most}; was \"{text}\".");
+            }
+            else if (result.GetValueOrDefault<T>() is int value && (value < least || value > most))
             {
                 result.AddError($"{option.Name} must be from {least} to {most}; was {value}.");
             }

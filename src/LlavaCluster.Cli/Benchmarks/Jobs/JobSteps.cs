@@ -39,13 +39,14 @@ internal sealed class JobSteps(TuningApi api, string job, LoadClock clock)
         }
     }
 
-    /// <summary>Steps a second between two times, from the first to the last report between them; 0 where there are not two.</summary>
+    /// <summary>Steps a second from the last report before a time, or the first after it, to the last before another; 0 where that is the same one.</summary>
     public double PerSecond(TimeSpan from, TimeSpan to)
     {
         lock (_gate)
         {
-            var heard = _heard.Where(report => report.At >= from && report.At <= to).ToList();
-            return heard.Count < 2 ? 0 : (heard[^1].Step - heard[0].Step) / (heard[^1].At - heard[0].At).TotalSeconds;
+            var before = _heard.FindLastIndex(report => report.At <= from);
+            var (first, last) = (_heard[Math.Max(before, 0)], _heard.FindLast(report => report.At <= to));
+            return last.Step > first.Step ? (last.Step - first.Step) / (last.At - first.At).TotalSeconds : 0;
         }
     }
 }
