@@ -20,15 +20,19 @@ internal static class NodeTools
     public static async Task<string> RunAsync(string script, string[] arguments, CancellationToken cancellationToken)
     {
         var folder = await InstallAsync(cancellationToken);
-        var copy = Path.Combine(folder, $"{Guid.NewGuid():n}.mjs");
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "Browser", script), copy);
+        var copies = Directory.CreateDirectory(Path.Combine(folder, $"{Guid.NewGuid():n}")); // below the packages, where node looks for them
         try
         {
-            return await StartAsync("node", folder, [copy, .. arguments], cancellationToken);
+            foreach (var file in Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "Browser"), "*.mjs"))
+            {
+                File.Copy(file, Path.Combine(copies.FullName, Path.GetFileName(file)));
+            }
+
+            return await StartAsync("node", folder, [Path.Combine(copies.FullName, script), .. arguments], cancellationToken);
         }
         finally
         {
-            File.Delete(copy);
+            copies.Delete(recursive: true);
         }
     }
 

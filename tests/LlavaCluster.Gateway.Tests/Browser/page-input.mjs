@@ -1,23 +1,9 @@
 // Gives the page pictures in every way there is and stops an answer. Arguments: the server's address, the browser, a picture file, a file that is none.
-import { chromium } from "playwright-core";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { onPage } from "./browser.mjs";
 
 const [address, browser, picture, notes] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "llava-page-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: browser,
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
 const step = {};
-try {
-  const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(20_000);
-  await page.goto(address);
-  await page.locator("#model option").first().waitFor({ state: "attached" });
-
+await onPage(address, browser, async (page) => {
   const shown = page.locator("#pictures img[src^=blob]");
   await page.setInputFiles("#file", picture);
   await shown.nth(0).waitFor();
@@ -45,8 +31,5 @@ try {
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByText("Stopped.").waitFor();
   step.sendable = await page.getByRole("button", { name: "Send" }).isVisible();
-} finally {
-  await context.close();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+});
 console.log(JSON.stringify(step));

@@ -1,27 +1,9 @@
 // Drives the training view with the keyboard and the mouse. Arguments: the server's address, the browser, a file for the screenshot or "".
-import { chromium } from "playwright-core";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { onPage } from "./browser.mjs";
 
 const [address, browser, screenshot] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "llava-page-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: browser,
-  headless: true,
-  viewport: { width: 1100, height: 820 },
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const problems = [];
 const step = {};
-try {
-  const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
-  page.on("pageerror", (error) => problems.push(String(error)));
-
-  await page.goto(address);
-  await page.locator("#model option").first().waitFor({ state: "attached" });
+const problems = await onPage(address, browser, async (page) => {
   await page.getByRole("button", { name: "Training" }).click();
   const job = page.locator(".job").filter({ hasText: "formal" });
   await job.locator("summary").focus();
@@ -60,8 +42,5 @@ try {
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Regenerate" }).waitFor();
   step.answer = await page.locator(".answer").innerText();
-} finally {
-  await context.close();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+});
 console.log(JSON.stringify({ ...step, problems }));

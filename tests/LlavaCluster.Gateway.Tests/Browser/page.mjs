@@ -1,29 +1,9 @@
 // Drives the chat page as a person does. Arguments: the server's address, the browser, a file for the screenshot or "".
-import { chromium } from "playwright-core";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { onPage } from "./browser.mjs";
 
 const [address, browser, screenshot] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "llava-page-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: browser,
-  headless: true,
-  viewport: { width: 1100, height: 820 },
-  deviceScaleFactor: 1,
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const problems = [];
 const step = {};
-try {
-  const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
-  page.on("pageerror", (error) => problems.push(String(error)));
-  page.on("request", (request) => { if (!request.url().startsWith(address) && !request.url().startsWith("blob:")) problems.push(`asked for ${request.url()}`); });
-
-  await page.goto(address);
-  await page.locator("#model option").first().waitFor({ state: "attached" });
+const problems = await onPage(address, browser, async (page) => {
   await page.locator("#samples button").first().click();
   await page.locator("#pictures img[src^=blob]").waitFor();
   step.suggested = await page.inputValue("#text");
@@ -61,8 +41,5 @@ try {
   await page.getByRole("button", { name: "New chat" }).click();
   await page.locator("#welcome").waitFor();
   if (screenshot) await page.screenshot({ path: screenshot.replace(".png", "-welcome.png") });
-} finally {
-  await context.close();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+});
 console.log(JSON.stringify({ ...step, problems }));
