@@ -39,11 +39,7 @@ public sealed class InterruptedJobTests : IDisposable
         job = await CreateAsync(host, spec with { CheckpointEvery = 25 });
         await SaysAsync(host, job, "Checkpoint at step 25");
         Assert.Null((await host.Job(job).PauseAsync(Stop)).Failure);
-        while ((await host.Job(job).GetAsync(Stop))!.Trainers.Length > 0)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(100), Stop); // its trainer stores a checkpoint and leaves
-        }
-
+        await host.HasLeftAsync(job, Stop); // its trainer has stored a checkpoint
         var checkpoints = await host.Job(job).CheckpointsAsync(Stop);
         await File.WriteAllTextAsync(host.FileOf(checkpoints[0].Object), "no state", Stop);
         Assert.Null((await host.Job(job).ResumeAsync(Stop)).Failure);

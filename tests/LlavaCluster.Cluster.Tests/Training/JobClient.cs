@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using LlavaCluster.Cluster.Tests.Support;
@@ -17,23 +16,7 @@ internal sealed class JobClient(Func<int, HttpClient> fronts, CancellationToken 
     /// <summary>The body of a job's request that trains on what it uploads.</summary>
     public async Task<string> UploadAsync(int epochs = 4)
     {
-        string[] pictures = ["gray.png", "exact.png", "square.png", "tall.png"];
-        var records = Enumerable.Range(0, Records).Select(i => new
-        {
-            id = $"r{i}",
-            image = pictures[i % pictures.Length],
-            conversations = new[] { new { from = "human", value = "<image>\nWhat is it?" }, new { from = "gpt", value = $"Picture number {i % pictures.Length}." } },
-        });
-        using var zip = new MemoryStream();
-        using (var archive = new ZipArchive(zip, ZipArchiveMode.Create, leaveOpen: true))
-        {
-            foreach (var picture in pictures)
-            {
-                archive.CreateEntryFromFile(Path.Combine(Goldens.Path("images"), picture), picture);
-            }
-        }
-
-        var (data, images) = (await UploadAsync("data.json", JsonSerializer.SerializeToUtf8Bytes(records)), await UploadAsync("pictures.zip", zip.ToArray()));
+        var (data, images) = (await UploadAsync("data.json", PictureData.Records(Records)), await UploadAsync("pictures.zip", PictureData.Zip()));
         return $$$$$"""
             {"model":"{{{{{Model}}}}}","training_file":"{{{{{data}}}}}","images_file":"{{{{{images}}}}}","suffix":"kills","max_trainers":2,"checkpoint_every":15,
              "method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":{{{{{epochs}}}}},"batch_size":6,"micro_batch":1,"learning_rate":0.003,"rank":4,"dropout":0.1}}}}

@@ -1,5 +1,3 @@
-using System.IO.Compression;
-using System.Text.Json;
 using LlavaCluster.Abstractions.Adapters;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
@@ -27,8 +25,9 @@ internal sealed class TrainingHost : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly DirectoryInfo _data;
+    private readonly AwaitedLines _lines;
 
-    private TrainingHost(WebApplication app, DirectoryInfo data) => (_app, _data) = (app, data);
+    private TrainingHost(WebApplication app, DirectoryInfo data, AwaitedLines lines) => (_app, _data, _lines) = (app, data, lines);
 
     public static TenantId Tenant { get; } = TenantId.Parse("acme");
 
@@ -38,7 +37,8 @@ internal sealed class TrainingHost : IAsyncDisposable
     {
         var data = Directory.CreateTempSubdirectory("llava-");
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        var lines = new AwaitedLines();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning).AddProvider(lines).AddFilter<AwaitedLines>("LlavaCluster.Worker", LogLevel.Information);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.UseLlavaCluster(new ClusterOptions { Role = ClusterRole.All, DataDirectory = data.FullName, SiloName = "all", DrainTimeout = TimeSpan.FromSeconds(5) });
         builder.Services.AddSingleton(new JobPace { Charge = TimeSpan.FromSeconds(1) });
@@ -46,7 +46,7 @@ internal sealed class TrainingHost : IAsyncDisposable
         builder.Services.AddLlavaWorker(new ModelLoading(new WorkerOptions { ModelFolder = model ?? Goldens.Path(Model), Template = "bare", KvBytes = 16 << 20, Threads = 1, TrainingThreads = 1, AdapterBytes = adapterBytes }, TimeProvider.System));
         var app = builder.Build();
         await app.StartAsync(cancellationToken);
-        return new TrainingHost(app, data);
+        return new TrainingHost(app, data, lines);
     }
 
     public IObjectStore Objects => _app.Services.GetRequiredService<IObjectStore>();
@@ -76,26 +76,11 @@ internal sealed class TrainingHost : IAsyncDisposable
     }
 
     /// <summary>Conversations about the fixture's pictures, and a zip of these.</summary>
-    public async Task<(ObjectId Records, ObjectId Pictures)> StoreDataAsync(int records, CancellationToken cancellationToken)
-    {
-        string[] pictures = ["gray.png", "exact.png", "square.png", "tall.png"];
-        var conversations = Enumerable.Range(0, records).Select(i => new
-        {
-            id = $"r{i}",
-            image = pictures[i % pictures.Length],
-            conversations = new[] { new { from = "human", value = "<image>\nWhat is it?" }, new { from = "gpt", value = $"Picture number {i % pictures.Length}." } },
-        });
-        using var zip = new MemoryStream();
-        using (var archive = new ZipArchive(zip, ZipArchiveMode.Create, leaveOpen: true))
-        {
-            foreach (var picture in pictures)
-            {
-                archive.CreateEntryFromFile(Path.Combine(Goldens.Path("images"), picture), picture);
-            }
-        }
+    public async Task<(ObjectId Records, ObjectId Pictures)> StoreDataAsync(int records, CancellationToken cancellationToken) =>
+        (await StoreAsync(PictureData.Records(records), cancellationToken), await StoreAsync(PictureData.Zip(), cancellationToken));
 
-        return (await StoreAsync(JsonSerializer.SerializeToUtf8Bytes(conversations), cancellationToken), await StoreAsync(zip.ToArray(), cancellationToken));
-    }
+    /// <summary>Until the trainer has left a job, and the job knows all that it did.</summary>
+    public Task HasLeftAsync(TrainingJobKey job, CancellationToken cancellationToken) => _lines.SeenAsync($"Has left job {job}", cancellationToken);
 
     /// <summary>The file of an object.</summary>
     public string FileOf(ObjectId id) => Directory.EnumerateFiles(_data.FullName, id.Value, SearchOption.AllDirectories).Single();
