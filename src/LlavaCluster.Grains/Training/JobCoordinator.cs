@@ -174,7 +174,6 @@ internal sealed partial class JobCoordinator(TrainingJobKey job, JobJournal jour
         {
             await WriteAsync(record);
         }
-
     }
 
     private DateTimeOffset? Estimate(TrainingMetrics at)

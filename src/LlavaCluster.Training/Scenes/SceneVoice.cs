@@ -1,8 +1,7 @@
 namespace LlavaCluster.Training.Scenes;
 
 /// <summary>
-/// How a teacher's answers sound: something for an adapter to learn that the model's own answers have not. Says the same things, so that an answer can be checked by
-/// reading it back. Immutable.
+/// How a teacher's answers sound: something for an adapter to learn that the model's own answers have not. Says the same things in other words. Immutable.
 /// </summary>
 public sealed class SceneVoice
 {
@@ -38,14 +37,5 @@ public sealed class SceneVoice
         ArgumentException.ThrowIfNullOrEmpty(answer);
         var said = _words.Aggregate(answer, (text, word) => text.Replace(word.Plain, word.Voiced, StringComparison.OrdinalIgnoreCase));
         return _hail.Length == 0 ? said : _hail + char.ToLowerInvariant(said[0]) + said[1..];
-    }
-
-    /// <summary>What <see cref="Say"/> was given, but for the case of letters; null where the text is not in this voice.</summary>
-    public string? Hear(string said)
-    {
-        ArgumentNullException.ThrowIfNull(said);
-        return said.StartsWith(_hail, StringComparison.Ordinal)
-            ? _words.Aggregate(said[_hail.Length..], (text, word) => text.Replace(word.Voiced, word.Plain, StringComparison.Ordinal))
-            : null;
     }
 }
