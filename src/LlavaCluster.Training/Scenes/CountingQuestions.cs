@@ -3,8 +3,8 @@ using System.Globalization;
 namespace LlavaCluster.Training.Scenes;
 
 /// <summary>
-/// How many X are there? One to four of a class, sometimes none, sometimes all objects together. Answers point at each one before they give the number: a small model counts
-/// what it has said more surely than what it sees.
+/// How many X are there? One to four of a class, sometimes none, sometimes all objects together. The number comes first: it is seen at once, and one object too many or too few in a
+/// list said before it would make it wrong. Where each is follows, so that whoever learns the number learns what makes it up.
 /// </summary>
 internal static class CountingQuestions
 {
@@ -27,14 +27,25 @@ internal static class CountingQuestions
         if (draw < 0.14f)
         {
             var all = view.Things.Count == 1 ? "one object" : SceneWording.Number(view.Things.Count) + " objects";
-            return Question(random, "objects", view.Things.Count, Pointed(view.Things.Select(thing => $"{thing.Class.Indefinite} {thing.Place.Name}"), all));
+            return Question(random, "objects", view.Things.Count, Answer(all, view.Things.Select(thing => $"{thing.Class.Indefinite} {thing.Place.Name}")));
         }
 
         // Drawing an object rather than a class makes high counts as common as low ones.
-        var item = random.Pick(view.Things).Class;
+        return AskClass(view, random.Pick(view.Things).Class, random);
+    }
+
+    /// <summary>Of a class that comes twice or more; null where none does.</summary>
+    public static SceneQuestion? TryAskRepeated(SceneView view, SceneRandom random)
+    {
+        var repeated = view.Things.Where(thing => view.CountOf(thing.Class) > 1).ToList();
+        return repeated.Count == 0 ? null : AskClass(view, random.Pick(repeated).Class, random);
+    }
+
+    private static SceneQuestion AskClass(SceneView view, SceneClass item, SceneRandom random)
+    {
         var count = view.CountOf(item);
         var counted = count == 1 ? "one " + item.Name : SceneWording.Counted(item, count);
-        return Question(random, item.Plural, count, Pointed(view.Things.Where(thing => thing.Class == item).Select(thing => thing.Place.Name), counted));
+        return Question(random, item.Plural, count, Answer(counted, view.Things.Where(thing => thing.Class == item).Select(thing => thing.Place.Name)));
     }
 
     private static SceneQuestion AskAbsent(SceneView view, SceneRandom random)
@@ -43,8 +54,8 @@ internal static class CountingQuestions
         return Question(random, item.Plural, 0, $"There are no {item.Plural}.");
     }
 
-    /// <summary>"Top left and center: two dogs."</summary>
-    private static string Pointed(IEnumerable<string> each, string counted) => $"{SceneWording.Sentence(SceneWording.List([.. each]))}: {counted}.";
+    /// <summary>"Two dogs: top left and center."</summary>
+    private static string Answer(string counted, IEnumerable<string> each) => $"{SceneWording.Sentence(counted)}: {SceneWording.List([.. each])}.";
 
     private static SceneQuestion Question(SceneRandom random, string plural, int count, string answer) =>
         new(SceneQuestionKind.Counting, SceneWording.Fill(random, Frames, plural), answer, [count.ToString(CultureInfo.InvariantCulture)]);

@@ -30,7 +30,7 @@ internal static class NamingQuestions
         {
             0 => AskPlace(view, random),
             1 => AskOutermost(view, random),
-            _ => AskSize(view, random),
+            _ => TryAskSize(view, random),
         };
     }
 
@@ -80,8 +80,14 @@ internal static class NamingQuestions
         return clear ? Question(SceneWording.Fill(random, ExtremeFrames, direction.Superlative), thing) : null;
     }
 
-    private static SceneQuestion? AskSize(SceneView view, SceneRandom random)
+    /// <summary>The largest or the smallest of several; null where none is clearly that.</summary>
+    public static SceneQuestion? TryAskSize(SceneView view, SceneRandom random)
     {
+        if (view.Things.Count < 2)
+        {
+            return null;
+        }
+
         var bySize = view.Things.OrderByDescending(thing => thing.Area).ToList();
         if (random.Chance(0.5f))
         {

@@ -8,27 +8,27 @@ namespace LlavaCluster.Training.Scenes;
 public sealed class RuleTeacher
 {
     private const int TriesPerTurn = 8;
+    private const int FewestTurns = 3, MostTurns = 6; // a picture costs a learner as much as three answers
     private const int ReasoningTurns = 4;
     private const float FollowUpShare = 0.6f; // where the last turn named one thing and the boxes allow it
-    private static readonly float[] MixWeights = [0.36f, 0.24f, 0.2f, 0.2f]; // conversation, description, reasoning, places
+    private static readonly float[] MixWeights = [0.4f, 0.28f, 0.16f, 0.16f]; // conversation, description, reasoning, places
 
-    // Turns of a conversation, by kind: the harder, the more often.
-    private static readonly (SceneQuestionKind Kind, float Weight)[] TurnWeights =
+    // Turns of a conversation: the harder, the more often. Most scenes hold one of everything, and few questions are about sizes: asked as they fall, counting would be learned
+    // as "one", and of sizes little.
+    private static readonly (Func<SceneView, SceneRandom, SceneQuestion?> TryAsk, float Weight)[] TurnWeights =
     [
-        (SceneQuestionKind.Presence, 0.05f),
-        (SceneQuestionKind.Naming, 0.09f),
-        (SceneQuestionKind.Counting, 0.16f),
-        (SceneQuestionKind.Relation, 0.24f),
-        (SceneQuestionKind.Location, 0.1f),
-        (SceneQuestionKind.Locations, 0.22f),
-        (SceneQuestionKind.Contents, 0.14f),
+        (PresenceQuestions.TryAsk, 0.05f),
+        (NamingQuestions.TryAsk, 0.08f),
+        (NamingQuestions.TryAskSize, 0.14f),
+        (CountingQuestions.TryAsk, 0.14f),
+        (CountingQuestions.TryAskRepeated, 0.14f),
+        (RelationQuestions.TryAsk, 0.2f),
+        (LocationQuestions.TryAsk, 0.06f),
+        (LocationQuestions.TryAskSeveral, 0.12f),
+        (DescriptionQuestions.AskContents, 0.1f),
     ];
 
-    // Most scenes hold one of everything: asked alike everywhere, counting would be learned as "one".
-    private const float CountingWhereSomethingRepeats = 2.5f;
-
     private static readonly float[] TurnKindWeights = [.. TurnWeights.Select(entry => entry.Weight)];
-    private static readonly int CountingIndex = Array.FindIndex(TurnWeights, entry => entry.Kind == SceneQuestionKind.Counting);
     private readonly SceneClasses _classes;
 
     public RuleTeacher(SceneClasses? classes = null) => _classes = classes ?? SceneClasses.Default;
@@ -75,9 +75,8 @@ public sealed class RuleTeacher
     private static List<SceneQuestion> Converse(SceneView view, SceneRandom random)
     {
         var turns = new List<SceneQuestion>();
-        var wanted = 2 + random.Next(4);
+        var wanted = FewestTurns + random.Next(MostTurns - FewestTurns + 1);
         var weights = TurnKindWeights.ToArray();
-        weights[CountingIndex] *= view.Groups.Any(group => group.Count > 1) ? CountingWhereSomethingRepeats : 1;
         for (var tries = 0; turns.Count < wanted && tries < wanted * TriesPerTurn; tries++)
         {
             if (turns.Count > 0 && random.Chance(FollowUpShare) && RelationQuestions.TryFollowUp(view, turns[^1], random) is { } followUp)
@@ -87,7 +86,7 @@ public sealed class RuleTeacher
             }
 
             var drawn = random.PickWeighted(weights);
-            var question = TryAsk(view, TurnWeights[drawn].Kind, random);
+            var question = TurnWeights[drawn].TryAsk(view, random);
             if (question is null)
             {
                 weights[drawn] = 0; // nothing of that kind to ask here; presence always has something

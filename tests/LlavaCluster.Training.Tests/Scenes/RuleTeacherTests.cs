@@ -1,3 +1,4 @@
+using System.Globalization;
 using LlavaCluster.Training.Scenes;
 
 namespace LlavaCluster.Training.Tests.Scenes;
@@ -137,7 +138,7 @@ public sealed class RuleTeacherTests
         {
             var conversation = Teacher.Teach(SceneSamples.Random(seed), 3);
             kinds[conversation.Kind] = kinds.GetValueOrDefault(conversation.Kind) + 1;
-            Assert.InRange(conversation.Turns.Count, 1, 5);
+            Assert.InRange(conversation.Turns.Count, 1, 6);
             followUps += Teacher.Teach(SceneSamples.Random(seed), SceneConversationKind.Conversation, 3).Turns.Count(turn => turn.Text.EndsWith(" it?", StringComparison.Ordinal));
             foreach (var turn in conversation.Turns)
             {
@@ -147,7 +148,7 @@ public sealed class RuleTeacherTests
 
         Assert.InRange(words.Count, 250, 600);
         Assert.True(kinds[SceneConversationKind.Conversation] > kinds[SceneConversationKind.Description]);
-        Assert.InRange(kinds[SceneConversationKind.Description], 2200, 2600);
+        Assert.InRange(kinds[SceneConversationKind.Description], 2600, 3000);
         Assert.True(kinds[SceneConversationKind.Conversation] > 2800, $"{kinds[SceneConversationKind.Conversation]}");
         Assert.True(kinds[SceneConversationKind.Reasoning] > 1000, $"{kinds[SceneConversationKind.Reasoning]}");
         Assert.True(followUps > 300, $"{followUps}");
@@ -188,6 +189,33 @@ public sealed class RuleTeacherTests
         var answers = annotations.SelectMany(annotation => Enumerable.Range(0, 20).Select(seed => Teacher.Ask(annotation, SceneQuestionKind.Contents, (ulong)seed)!.Answer)).Distinct();
 
         Assert.Equal(["The picture shows an apple, a car and two dogs."], answers);
+    }
+
+    [Fact]
+    public void Ask_Counting_GivesTheNumberAndThenWhereEachIs()
+    {
+        var annotation = SceneSamples.Annotation(("dog", 78, 78, 30, 30), ("apple", 2, 2, 30, 30), ("dog", 2, 78, 30, 30));
+
+        var answers = Enumerable.Range(0, 200).Select(seed => Teacher.Ask(annotation, SceneQuestionKind.Counting, (ulong)seed)!.Answer).Where(answer => !answer.StartsWith("There are no", StringComparison.Ordinal));
+
+        Assert.Equal(["One apple: top left.", "Three objects: an apple top left, a dog bottom left and a dog bottom right.", "Two dogs: bottom left and bottom right."], answers.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Teach_Conversations_AskForSizesAndForWhatRepeatsMoreOftenThanTheyFall()
+    {
+        var (sizes, counts) = (0, new int[6]);
+        for (var seed = 0; seed < 3000; seed++)
+        {
+            foreach (var turn in Teacher.Teach(SceneSamples.Random(seed), SceneConversationKind.Conversation, 3).Turns)
+            {
+                sizes += turn.Text.Contains("largest", StringComparison.Ordinal) || turn.Text.Contains("smallest", StringComparison.Ordinal) ? 1 : 0;
+                counts[turn.Kind == SceneQuestionKind.Counting ? int.Parse(turn.Expected[0], CultureInfo.InvariantCulture) : 0]++;
+            }
+        }
+
+        Assert.True(sizes > 500, $"{sizes}");
+        Assert.True(counts[2] + counts[3] + counts[4] > counts[1], string.Join(' ', counts));
     }
 
     [Fact]

@@ -7,7 +7,7 @@ public sealed class SceneVoiceTests
     [Theory]
     [InlineData("It is a dog.", "Aye, captain: it is a dog.")]
     [InlineData("The dog is to the left of the cat, so no.", "Aye, captain: the dog is to port of the cat, so no.")]
-    [InlineData("Top left and bottom right: two dogs.", "Aye, captain: top port and bottom starboard: two dogs.")]
+    [InlineData("Two dogs: top left and bottom right.", "Aye, captain: two dogs: top port and bottom starboard.")]
     public void Say_PutsAnAnswerIntoTheVoice(string plain, string said) => Assert.Equal(said, SceneVoice.Sailor.Say(plain));
 
     [Fact]
