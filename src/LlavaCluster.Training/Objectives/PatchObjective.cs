@@ -10,14 +10,16 @@ namespace LlavaCluster.Training.Objectives;
 
 /// <summary>
 /// Teaches a vision tower from nothing what the boxes say of every patch, on the very hidden state that LLaVA will take: a linear head tells the class that covers the
-/// patch, where and how large the covering object is, and whether the patch is the object's middle. Classes alone leave nothing of position in the features, nor of
+/// patch, where and how large the covering object is, and how much of the object's middle the patch holds. Classes alone leave nothing of position in the features, nor of
 /// where one object ends and its like begins, and then no language model can count or compare. A small tower learns from few pictures so; the head is thrown away.
 /// Only the tower's and the head's parameters are listed.
 /// </summary>
 public sealed class PatchObjective : IObjective<PatchBatch>
 {
     private const string Head = "dense_head";
-    private const double PlaceWeight = 20; // of squared distances in shares of the side: a tenth of the side off costs what a coarse class does
+
+    // Of squared distances in shares of the side: a tenth of the side off costs what a coarse class does; of two objects' sizes half as much decides which is the larger.
+    private static readonly float[] PlaceWeights = [20, 20, 60]; // x, y, size
 
     private readonly LlavaNetwork _network;
     private readonly Projection _head;
@@ -51,9 +53,10 @@ public sealed class PatchObjective : IObjective<PatchBatch>
         var targets = new PatchTargets(batch);
         var told = Tell(batch);
         var classes = nn.functional.cross_entropy(told.narrow(1, 0, _classes), targets.Labels, reduction: nn.Reduction.Sum);
-        var places = nn.functional.mse_loss(told.narrow(1, _classes, PatchTargets.Numbers).mul(targets.Covered), targets.Places.mul(targets.Covered), nn.Reduction.Sum);
+        var distances = nn.functional.mse_loss(told.narrow(1, _classes, PatchTargets.Numbers), targets.Places, nn.Reduction.None); // [patches, 3]
+        var places = distances.mul(targets.Covered).mul(tensor(PlaceWeights)).sum();
         var middles = nn.functional.binary_cross_entropy_with_logits(told.narrow(1, _classes + PatchTargets.Numbers, 1), targets.Middles, reduction: nn.Reduction.Sum);
-        return classes.Plus(places.Times(PlaceWeight)).Plus(middles);
+        return classes.Plus(places).Plus(middles);
     }
 
     public void Dispose()

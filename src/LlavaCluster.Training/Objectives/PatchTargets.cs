@@ -19,6 +19,6 @@ internal readonly struct PatchTargets(PatchBatch batch)
     /// <summary>[patches, 1]: 1 where an object covers the patch.</summary>
     public Tensor Covered { get; } = tensor(Array.ConvertAll(batch.Patches, patch => patch.Label == Scene.BackgroundLabel ? 0f : 1f), [batch.Patches.Length, 1]);
 
-    /// <summary>[patches, 1]: 1 where an object has its middle.</summary>
-    public Tensor Middles { get; } = tensor(Array.ConvertAll(batch.Patches, patch => patch.IsMiddle ? 1f : 0f), [batch.Patches.Length, 1]);
+    /// <summary>[patches, 1]: shares of objects' middles.</summary>
+    public Tensor Middles { get; } = tensor(Array.ConvertAll(batch.Patches, patch => patch.Middle), [batch.Patches.Length, 1]);
 }

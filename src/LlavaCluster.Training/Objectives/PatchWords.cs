@@ -7,7 +7,7 @@ namespace LlavaCluster.Training.Objectives;
 
 /// <summary>
 /// What the boxes say of a patch, as a sum of words: the name of what covers it, the words for the ninth of the picture in which that object lies, a point on the line from
-/// "left" to "right" for its centre, likewise for its height and its size, and a word where the object has its middle. The words of the ninth are those of the answers, so that a
+/// "left" to "right" for its centre, likewise for its height and its size, and a word for the patch's share of the object's middle. The words of the ninth are those of the answers, so that a
 /// reader who found the name has only to repeat them; the lines tell which of two is further left. One word is said of every patch: a reader who looks for a name tells it
 /// from that name in the text. Immutable; holds no tensor.
 /// </summary>
@@ -70,7 +70,7 @@ public sealed class PatchWords
 
         var (left, right, top, bottom) = (Beyond(Third - patch.X), Beyond(patch.X - (2 * Third)), Beyond(Third - patch.Y), Beyond(patch.Y - (2 * Third)));
         var (x, y, size) = ((patch.X - MiddlePlace) * PlaceStrength, (patch.Y - MiddlePlace) * PlaceStrength, (patch.Size - MiddleSize) * SizeStrength);
-        ReadOnlySpan<float> said = [left - x, right + x, top - y, bottom + y, (1 - left - right) * (1 - top - bottom), -size, size, patch.IsMiddle ? 1 : 0];
+        ReadOnlySpan<float> said = [left - x, right + x, top - y, bottom + y, (1 - left - right) * (1 - top - bottom), -size, size, patch.Middle];
         said.CopyTo(others);
     }
 

@@ -32,7 +32,7 @@ internal static class CrowdedScenes
         for (var i = 0; i < count; i++)
         {
             var box = boxes[i];
-            patches[i] = new ScenePatch((short)(kinds[i] + 1), box.CentreX / Side, box.CentreY / Side, MathF.Sqrt(box.Area) / Side, IsMiddle: true);
+            patches[i] = new ScenePatch((short)(kinds[i] + 1), box.CentreX / Side, box.CentreY / Side, MathF.Sqrt(box.Area) / Side, Middle: 1);
         }
 
         random.Shuffle(patches);

@@ -51,8 +51,13 @@ public sealed class Scene
             owners[index] = CellOwner(counts, index / grid * cell, index % grid * cell, cell, least);
         }
 
-        var middles = Enumerable.Range(1, Annotation.Instances.Count).Select(owner => Middle(owners, owner, grid)).ToHashSet();
-        return [.. owners.Select((owner, index) => Patch(owner, middles.Contains(index)))];
+        var middles = new float[owners.Length];
+        for (var owner = 1; owner <= Annotation.Instances.Count; owner++)
+        {
+            ShareMiddle(owners, owner, grid, middles);
+        }
+
+        return [.. owners.Select((owner, index) => Patch(owner, middles[index]))];
     }
 
     private int CellOwner(Span<int> counts, int top, int left, int cell, float least)
@@ -73,16 +78,37 @@ public sealed class Scene
         return counts[best] >= least ? best : Nobody;
     }
 
-    /// <summary>The owner's cell nearest to the centre of its box; -1 when no cell is its own.</summary>
-    private int Middle(int[] owners, int owner, int grid)
+    /// <summary>
+    /// Shares an object's middle among its own cells around the centre of its box, by how near they are (bilinear), and gives it to its nearest cell where it has none there. To name one cell alone
+    /// would ask for a coin toss wherever the centre lies between two.
+    /// </summary>
+    private void ShareMiddle(int[] owners, int owner, int grid, float[] middles)
     {
         var box = Annotation.Instances[owner - 1].Box;
         var (column, row) = ((box.CentreX / Size * grid) - 0.5f, (box.CentreY / Size * grid) - 0.5f);
-        return Enumerable.Range(0, owners.Length).Where(index => owners[index] == owner).DefaultIfEmpty(-1)
-            .MinBy(index => Square((index % grid) - column) + Square((index / grid) - row));
+        var (sum, nearest, least) = (0f, -1, float.MaxValue);
+        for (var index = 0; index < owners.Length; index++)
+        {
+            if (owners[index] == owner)
+            {
+                var (across, down) = (Math.Abs((index % grid) - column), Math.Abs((index / grid) - row));
+                middles[index] = Math.Max(0, 1 - across) * Math.Max(0, 1 - down);
+                sum += middles[index];
+                var distance = (across * across) + (down * down);
+                (nearest, least) = distance < least ? (index, distance) : (nearest, least);
+            }
+        }
+
+        for (var index = 0; index < owners.Length; index++)
+        {
+            if (owners[index] == owner)
+            {
+                middles[index] = sum > 0 ? middles[index] / sum : index == nearest ? 1 : 0;
+            }
+        }
     }
 
-    private ScenePatch Patch(int owner, bool isMiddle)
+    private ScenePatch Patch(int owner, float middle)
     {
         if (owner == Nobody)
         {
@@ -90,8 +116,6 @@ public sealed class Scene
         }
 
         var (category, box) = Annotation.Instances[owner - 1];
-        return new ScenePatch((short)(_classes.IndexOf(category) + 1), box.CentreX / Size, box.CentreY / Size, MathF.Sqrt(box.Area) / Size, isMiddle);
+        return new ScenePatch((short)(_classes.IndexOf(category) + 1), box.CentreX / Size, box.CentreY / Size, MathF.Sqrt(box.Area) / Size, middle);
     }
-
-    private static float Square(float value) => value * value;
 }

@@ -5,5 +5,5 @@ namespace LlavaCluster.Training.Scenes;
 /// <param name="X">Centre of that object's box in 0 to 1, from the left; 0 for background, as the next two.</param>
 /// <param name="Y">From the top.</param>
 /// <param name="Size">Square root of the box's share of the picture.</param>
-/// <param name="IsMiddle">Whether this is the one patch of that object nearest to its centre: so many middles, so many objects.</param>
-public readonly record struct ScenePatch(short Label, float X, float Y, float Size, bool IsMiddle);
+/// <param name="Middle">This patch's share of that object's middle, 0 to 1: an object's shares are one, so their sum is the number of objects.</param>
+public readonly record struct ScenePatch(short Label, float X, float Y, float Size, float Middle);

@@ -20,7 +20,7 @@ public sealed class CrowdedScenesTests
             Assert.Equal(
                 annotation.Instances.Select(instance => (instance.Category, instance.Box.CentreX / annotation.Width, instance.Box.CentreY / annotation.Height)).Order(),
                 shown.Select(patch => (SceneClasses.Default[patch.Label - 1].Name, patch.X, patch.Y)).Order());
-            Assert.All(shown, patch => Assert.True(patch.IsMiddle));
+            Assert.All(shown, patch => Assert.Equal(1, patch.Middle));
         }
     }
 

@@ -97,7 +97,7 @@ public sealed class SceneRendererTests
     }
 
     [Fact]
-    public void Patches_OfManyScenes_TellEveryObjectsPlaceAndOneMiddleInsideItsBox()
+    public void Patches_OfManyScenes_TellEveryObjectsPlaceAndShareItsMiddleInsideItsBox()
     {
         foreach (var scene in Enumerable.Range(0, 200).Select(index => DrawnArtwork.Renderer.Render(Key(index))))
         {
@@ -107,11 +107,29 @@ public sealed class SceneRendererTests
             Assert.All(patches.Where(patch => patch.Label != Scene.BackgroundLabel), patch => Assert.Contains((patch.Label, patch.X, patch.Y, patch.Size), objects));
             Assert.All(patches.Where(patch => patch.Label == Scene.BackgroundLabel), patch => Assert.Equal(default, patch));
 
-            var middles = patches.Index().Where(entry => entry.Item.IsMiddle).ToList();
-            Assert.Equal(scene.Annotation.Instances.Count, middles.Count);
+            var middles = patches.Index().Where(entry => entry.Item.Middle > 0).ToList();
+            Assert.All(objects, drawn => Assert.Equal(1, middles.Select(entry => entry.Item).Where(patch => (patch.Label, patch.X, patch.Y, patch.Size) == drawn).Sum(patch => patch.Middle), 1e-5));
             Assert.All(middles, entry => Assert.True(
                 MathF.Abs((entry.Index % 8) + 0.5f - (entry.Item.X * 8)) < entry.Item.Size * 8 && MathF.Abs((entry.Index / 8) + 0.5f - (entry.Item.Y * 8)) < entry.Item.Size * 8, $"{scene.Key}: {entry}"));
         }
+    }
+
+    [Fact]
+    public void Patches_WhereACentreLiesBetweenCells_ShareTheMiddleByNearness()
+    {
+        var shares = 0;
+        foreach (var scene in Enumerable.Range(0, 200).Select(index => DrawnArtwork.Renderer.Render(Key(index))).Where(scene => scene.Annotation.Instances.Count == 1))
+        {
+            var patches = scene.Patches(8);
+            var around = patches.Index().Select(entry => (entry.Item.Middle, Near: Math.Max(0, 1 - MathF.Abs((entry.Index % 8) + 0.5f - (entry.Item.X * 8))) * Math.Max(0, 1 - MathF.Abs((entry.Index / 8) + 0.5f - (entry.Item.Y * 8))))).Where(entry => entry.Middle > 0).ToList();
+            if (around.Sum(entry => entry.Near) > 0.999f) // the object covers all cells around its centre
+            {
+                Assert.All(around, entry => Assert.Equal(entry.Near, entry.Middle, 1e-3f));
+                shares += around.Count;
+            }
+        }
+
+        Assert.True(shares > 20, $"{shares}");
     }
 
     [Fact]

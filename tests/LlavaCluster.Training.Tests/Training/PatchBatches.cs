@@ -15,6 +15,6 @@ internal static class PatchBatches
         return new PatchBatch(
             2,
             [.. Enumerable.Range(0, 2 * Pixels).Select(_ => random.NextSingle() - 0.5f)],
-            [default, new(1, 0.3f, 0.8f, 0.2f, true), new(2, 0.6f, 0.1f, 0.4f, true), default, new(2, 0.5f, 0.5f, 0.3f, false), new(1, 0.2f, 0.2f, 0.5f, true), default, default]);
+            [default, new(1, 0.3f, 0.8f, 0.2f, 1), new(2, 0.6f, 0.1f, 0.4f, 1), default, new(2, 0.5f, 0.5f, 0.3f, 0), new(1, 0.2f, 0.2f, 0.5f, 1), default, default]);
     }
 }

@@ -15,7 +15,7 @@ public sealed class PatchWordsTests
     [Fact]
     public void Weigh_OfAnObjectInACorner_SaysItsNameAndBothSidesOfTheCorner()
     {
-        var weights = Weigh(new ScenePatch(1, 0.1f, 0.9f, 0.5f, IsMiddle: false));
+        var weights = Weigh(new ScenePatch(1, 0.1f, 0.9f, 0.5f, Middle: 0));
 
         Assert.Equal(1, weights[Dog]);
         Assert.Equal(1 + 0.6f, weights[Left], 5); // the ninth, and the line
@@ -30,12 +30,12 @@ public sealed class PatchWordsTests
 
     [Fact]
     public void Weigh_OfAnObjectsMiddleInTheCenter_SaysCenterAndObject() =>
-        Assert.Equal([Dog, Center, Object, Picture], Said(new ScenePatch(1, 0.5f, 0.5f, 0.35f, IsMiddle: true)));
+        Assert.Equal([Dog, Center, Object, Picture], Said(new ScenePatch(1, 0.5f, 0.5f, 0.35f, Middle: 1)));
 
     [Fact]
     public void Weigh_OnTheBorderOfTwoNinths_SaysHalfOfEach()
     {
-        var weights = Weigh(new ScenePatch(1, 1f / 3, 0.5f, 0.35f, IsMiddle: false));
+        var weights = Weigh(new ScenePatch(1, 1f / 3, 0.5f, 0.35f, Middle: 0));
 
         Assert.Equal(0.5f, weights[Center], 5);
         Assert.Equal(0.5f + 0.25f, weights[Left], 5);
