@@ -41,7 +41,7 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat format)
     {
         (_text, _team) = (network.Config.Text, team);
-        // They read rows that the base's product does: 8-bit integers, if its weights are any.
+        // Adapters' factors read the rows that the base's products read, which are 8-bit integers for weights of 8 bits and of 4.
         _factors = ProductKernel.IsInteger(format) ? WeightFormat.Q8 : format;
         (_queryWidth, _keyWidth) = (_text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
         _weights = new DecoderWeights(network, format, team);

@@ -282,6 +282,7 @@ public sealed class BFloat16AdaptedDecoderTests() : AdaptedDecoderTests(ScalarTy
     public void Decode_OfOneTokenEach_OnceWarm_AllocatesNothing() => AssertTokensAllocateNothing();
 }
 
+/// <summary>Factors of 8 bits as the base's weights, beside references in float32.</summary>
 public sealed class Q8AdaptedDecoderTests() : AdaptedDecoderTests(ScalarType.BFloat16, 0.05, WeightFormat.Q8)
 {
     [Fact]
@@ -291,6 +292,7 @@ public sealed class Q8AdaptedDecoderTests() : AdaptedDecoderTests(ScalarType.BFl
     public void Decode_OfOneTokenEach_OnceWarm_AllocatesNothing() => AssertTokensAllocateNothing();
 }
 
+/// <summary>Factors of 8 bits beside weights of 4, whose error is nearly all there is: as much as the base's own tests allow it.</summary>
 public sealed class Q4AdaptedDecoderTests() : AdaptedDecoderTests(ScalarType.Float32, 0.3, WeightFormat.Q4)
 {
     [Fact]
