@@ -9,16 +9,14 @@ namespace LlavaCluster.Model.Kernels.Adapters;
 /// What the adapters of a step add to a decoder's products: the first product of each in tasks that the team shares, the second by whoever computes the projection's own, chunk by chunk.
 /// Rows without an adapter are not touched. Allocates nothing once it has seen a step of the size. One thread, but for what says otherwise.
 /// </summary>
-internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
-    where TElement : struct, IElement<T>
-    where T : unmanaged
+internal sealed unsafe class AdapterProducts : IDisposable
 {
     private const int PartRows = 48;
 
     private readonly KernelTeam _team;
-    private readonly NativeBuffer<byte>?[] _kept; // by product, where matrices are of integers: rows in the elements' type
+    private readonly WeightFormat _format;
     private readonly int[] _rowBytes; // by product
-    private readonly KernelAdapter<TElement, T>?[] _adapters; // by row
+    private readonly KernelAdapter?[] _adapters; // by row
     private readonly List<Part> _parts = [];
     private readonly KernelWork _shrink;
     private NativeBuffer<float> _low = new(0); // [rows, stride]
@@ -26,13 +24,12 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
     private byte* _rows;
     private AdaptedProduct _product;
 
-    /// <param name="isPacked">Whether rows lie in another form than the elements'; then they are to be <see cref="Keep">kept</see> too.</param>
-    public AdapterProducts(TextConfig text, int mostTokens, bool isPacked, KernelTeam team)
+    /// <param name="format">Of the adapters' factors.</param>
+    public AdapterProducts(TextConfig text, int mostTokens, WeightFormat format, KernelTeam team)
     {
-        _team = team;
-        _rowBytes = [.. new[] { text.Hidden, text.Heads * text.HeadDim, text.Hidden, text.Intermediate, text.Hidden }.Select(inputs => inputs * sizeof(T))];
-        _kept = [.. _rowBytes.Select(bytes => isPacked ? new NativeBuffer<byte>((long)mostTokens * bytes) : null)];
-        _adapters = new KernelAdapter<TElement, T>?[mostTokens];
+        (_team, _format) = (team, format);
+        _rowBytes = [.. new[] { text.Hidden, text.Heads * text.HeadDim, text.Hidden, text.Intermediate, text.Hidden }.Select(inputs => ProductKernel.For(format, inputs).RowBytes)];
+        _adapters = new KernelAdapter?[mostTokens];
         _shrink = Shrink;
     }
 
@@ -45,7 +42,7 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
         var (end, widest) = (0, 0);
         foreach (var (made, row, count) in adapters)
         {
-            var adapter = made as KernelAdapter<TElement, T> ?? throw new ArgumentException($"An adapter must be made by the decoder of the step; was a {made.GetType().Name}.", nameof(adapters));
+            var adapter = made is KernelAdapter ours && ours.Format == _format ? ours : throw new ArgumentException($"An adapter must be made by the decoder of the step; was a {made.GetType().Name}.", nameof(adapters));
             if (row < end || count < 1 || row + count > tokens)
             {
                 throw new ArgumentException($"An adapter's rows must lie behind those before, from {end} on, and end at {tokens} at most; were {row} to {row + count - 1}.", nameof(adapters));
@@ -87,17 +84,6 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
         }
     }
 
-    /// <summary>Keeps numbers of a row that an adapter's product is to read, where its form for the base's would lose some. Any thread.</summary>
-    /// <param name="row">Of the batch.</param>
-    /// <param name="place">Where the product will find it.</param>
-    public void Keep(AdaptedProduct product, int row, int place, float* values, int first, int count)
-    {
-        if (_kept[(int)product] is { } kept && _adapters[row] is not null)
-        {
-            RowKernels.Store<TElement, T>(values, (T*)(kept.Pointer + ((nint)place * _rowBytes[(int)product])) + first, count);
-        }
-    }
-
     /// <summary>The first products.</summary>
     /// <param name="rows">As the base's product reads them.</param>
     public void Begin(int layer, AdaptedProduct product, byte* rows)
@@ -116,7 +102,7 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
         }
 
         _product = product;
-        _rows = _kept[(int)product] is { } kept ? kept.Pointer : rows;
+        _rows = rows;
         _team.Run(pieces * _parts.Count, _shrink);
     }
 
@@ -141,16 +127,9 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
         Add(member, first, count, y + first, stride);
     }
 
-    public void Dispose()
-    {
-        _low.Dispose();
-        foreach (var kept in _kept)
-        {
-            kept?.Dispose();
-        }
-    }
+    public void Dispose() => _low.Dispose();
 
-    private void AddParts(KernelAdapter<TElement, T> adapter, int row, int count)
+    private void AddParts(KernelAdapter adapter, int row, int count)
     {
         for (var first = 0; first < count; first += PartRows)
         {
@@ -172,5 +151,5 @@ internal sealed unsafe class AdapterProducts<TElement, T> : IDisposable
     }
 
     /// <param name="Product">What it adds to the projections under way; null for nothing.</param>
-    private readonly record struct Part(KernelAdapter<TElement, T> Adapter, int Row, int Count, LowRank<TElement, T>? Product);
+    private readonly record struct Part(KernelAdapter Adapter, int Row, int Count, LowRank? Product);
 }

@@ -25,15 +25,15 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     private readonly KernelTeam _team;
     private readonly DecoderWeights _weights;
     private readonly DecoderBuffers _buffers;
-    private readonly AdapterProducts<TElement, T> _adapters;
+    private readonly AdapterProducts _adapters;
     private readonly DecoderAttention<TElement, T> _attention;
     private readonly KernelWork _norm, _project, _output, _gate, _down, _head;
     private readonly int _queryWidth, _keyWidth;
+    private readonly WeightFormat _factors;
 
     private PagedBatch _batch = null!;
     private DecoderLayerWeights _layer = null!;
     private nint _normWeight;
-    private AdaptedProduct _normed;
     private int _sampled;
     private float* _logits;
 
@@ -41,24 +41,24 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
     public CpuDecoder(LlavaNetwork network, KvCache cache, KernelTeam team, int mostTokens, WeightFormat format)
     {
         (_text, _team) = (network.Config.Text, team);
+        // Adapters' factors read the rows that the base's products read, which are 8-bit integers for weights of 8 bits and of 4.
+        _factors = ProductKernel.IsInteger(format) ? WeightFormat.Q8 : format;
         (_queryWidth, _keyWidth) = (_text.Heads * _text.HeadDim, _text.KvHeads * _text.HeadDim);
         _weights = new DecoderWeights(network, format, team);
         var scratch = Math.Max(GateScratch(mostTokens, _weights.Layers[0].Gate.Chunk(0).Count), DecoderAttention<TElement, T>.ScratchFloats(_text));
         _buffers = new DecoderBuffers(_text, format, mostTokens, team.Threads, Math.Max(_text.Hidden, scratch));
-        _adapters = new AdapterProducts<TElement, T>(_text, mostTokens, isPacked: format != Own, team);
-        _attention = new DecoderAttention<TElement, T>(_text, cache, team, _buffers, _adapters);
+        _adapters = new AdapterProducts(_text, mostTokens, _factors, team);
+        _attention = new DecoderAttention<TElement, T>(_text, cache, team, _buffers);
         (_norm, _project, _output, _gate, _down, _head) = (NormRows, Project, Output, Gate, Down, Head);
     }
 
     public long WeightBytes => _weights.Head.Bytes + _weights.Layers.Sum(layer => new[] { layer.Query, layer.Key, layer.Value, layer.Output, layer.Gate, layer.Up, layer.Down }.Sum(matrix => matrix.Bytes));
 
-    private static WeightFormat Own => typeof(T) == typeof(float) ? WeightFormat.Float32 : WeightFormat.BFloat16;
-
     public bool Picks => false; // rows of logits are where they are wanted
 
     public bool AdaptsAnywhere => true;
 
-    public IDecoderAdapter Adapt(LoraWeights weights) => new KernelAdapter<TElement, T>(weights, _text, Own);
+    public IDecoderAdapter Adapt(LoraWeights weights) => new KernelAdapter(weights, _text, _factors);
 
     public void Decode(DecoderStep step, Span<float> logits, Span<int> picks = default)
     {
@@ -101,13 +101,13 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         for (var layer = 0; layer < _text.Layers; layer++)
         {
             _layer = _weights.Layers[layer];
-            Norm(_layer.AttentionNorm, batch.Tokens, AdaptedProduct.Attention);
+            Norm(_layer.AttentionNorm, batch.Tokens);
             _adapters.Begin(layer, AdaptedProduct.Attention, _buffers.Normed);
             _team.Run(_layer.Query.Chunks + (2 * _layer.Key.Chunks), _project);
             _attention.Run(layer, _layer.Output.Kernel);
             _adapters.Begin(layer, AdaptedProduct.Output, _buffers.Attended);
             _team.Run(_layer.Output.Chunks, _output);
-            Norm(_layer.MlpNorm, batch.Tokens, AdaptedProduct.Gate);
+            Norm(_layer.MlpNorm, batch.Tokens);
             _adapters.Begin(layer, AdaptedProduct.Gate, _buffers.Normed);
             _team.Run(_layer.Gate.Chunks, _gate);
             _adapters.Begin(layer, AdaptedProduct.Down, _buffers.Inner);
@@ -117,7 +117,6 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
 
     private void Score(List<long> rows, Span<float> logits)
     {
-        _normed = AdaptedProduct.Head;
         for (var i = 0; i < rows.Count; i++)
         {
             NormRow((int)rows[i], _weights.FinalNorm, _weights.Head.Kernel, _buffers.Sampled, i, Caller);
@@ -134,9 +133,9 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         }
     }
 
-    private void Norm(nint weight, int rows, AdaptedProduct product)
+    private void Norm(nint weight, int rows)
     {
-        (_normWeight, _normed) = (weight, product);
+        _normWeight = weight;
         _team.Run(RowChunks(rows), _norm);
     }
 
@@ -153,7 +152,6 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         var normed = _buffers.Scratch(thread, _text.Hidden);
         RowKernels.RmsNorm(_buffers.Hidden + ((nint)row * _text.Hidden), (float*)weight, normed, _text.Hidden, (float)_text.RmsNormEpsilon);
         kernel.Store(normed, to + ((nint)toRow * kernel.RowBytes), 0, _text.Hidden);
-        _adapters.Keep(_normed, row, toRow, normed, 0, _text.Hidden);
     }
 
     private void Project(int chunk, int thread)
@@ -196,7 +194,6 @@ internal sealed unsafe class CpuDecoder<TElement, T> : IPagedDecoder
         {
             RowKernels.SwiGlu(gate + ((nint)row * count), up + ((nint)row * count), count);
             down.Store(gate + ((nint)row * count), _buffers.Inner + ((nint)row * down.RowBytes), first, count);
-            _adapters.Keep(AdaptedProduct.Down, row, row, gate + ((nint)row * count), first, count);
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using LlavaCluster.Model.Config;
-using LlavaCluster.Model.Kernels.Adapters;
 using LlavaCluster.Model.Kernels.Attention;
 using LlavaCluster.Model.Kernels.Products;
 using LlavaCluster.Model.Kernels.Threading;
@@ -23,7 +22,6 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
     private readonly KvCache _cache;
     private readonly KernelTeam _team;
     private readonly DecoderBuffers _buffers;
-    private readonly AdapterProducts<TElement, T> _adapters;
     private readonly RotaryAngles _angles;
     private readonly AttentionKernel<TElement, T> _kernel;
     private readonly List<AttentionTask> _tasks = [];
@@ -35,9 +33,9 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
     private int _layer;
     private int _headsPerChunk;
 
-    public DecoderAttention(TextConfig text, KvCache cache, KernelTeam team, DecoderBuffers buffers, AdapterProducts<TElement, T> adapters)
+    public DecoderAttention(TextConfig text, KvCache cache, KernelTeam team, DecoderBuffers buffers)
     {
-        (_text, _cache, _team, _buffers, _adapters) = (text, cache, team, buffers, adapters);
+        (_text, _cache, _team, _buffers) = (text, cache, team, buffers);
         (_shared, _queryWidth, _keyWidth) = (text.Heads / text.KvHeads, text.Heads * text.HeadDim, text.KvHeads * text.HeadDim);
         _angles = new RotaryAngles(text);
         _kernel = new AttentionKernel<TElement, T>(text.HeadDim, (nint)_keyWidth * AttentionKernel<TElement, T>.BlockSize, text.MaxPositions);
@@ -140,7 +138,6 @@ internal sealed unsafe class DecoderAttention<TElement, T> : IDisposable
             {
                 var row = task.FirstRow + ((first + i) / _shared);
                 _output.Store(attended + (i * _text.HeadDim), _buffers.Attended + ((nint)row * _output.RowBytes), HeadOf(task, first + i), _text.HeadDim);
-                _adapters.Keep(AdaptedProduct.Output, row, row, attended + (i * _text.HeadDim), HeadOf(task, first + i), _text.HeadDim);
             }
         }
     }

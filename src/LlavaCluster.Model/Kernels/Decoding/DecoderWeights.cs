@@ -58,7 +58,7 @@ internal sealed unsafe class DecoderWeights : IDisposable
     {
         var tensor = _tensors[name];
         var kernel = ProductKernel.For(_format, (int)tensor.shape[1]);
-        var address = _stored?.Find(name) ?? (_format is WeightFormat.Q8 or WeightFormat.Q4 ? Pack(tensor, kernel) : (nint)TensorMemory.Address(tensor));
+        var address = _stored?.Find(name) ?? (ProductKernel.IsInteger(_format) ? Pack(tensor, kernel) : (nint)TensorMemory.Address(tensor));
         return new(address, (int)tensor.shape[0], kernel);
     }
 

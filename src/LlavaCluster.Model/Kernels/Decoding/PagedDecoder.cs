@@ -53,7 +53,7 @@ public static class PagedDecoder
             throw new NotSupportedException($"The model's matrices are stored in {packed.Format}, which needs a CPU and KV blocks of {AttentionKernel<Float32Element, float>.BlockSize} tokens; they cannot be served as {format} on {network.Device.type}{(WhyNotCpu(network.Config.Text) is { } reason ? ": " + reason : "")}.");
         }
 
-        if (FitsCpu(network, cache) && (format == own || format is WeightFormat.Q8 or WeightFormat.Q4))
+        if (FitsCpu(network, cache) && (format == own || ProductKernel.IsInteger(format)))
         {
             return own == WeightFormat.BFloat16
                 ? new CpuDecoder<BFloat16Element, ushort>(network, cache, team, mostTokens, format)

@@ -15,7 +15,7 @@ internal unsafe interface IProductKernel
     /// <summary>Bytes of one output's weights; a block of <see cref="ProductKernel.OutputMultiple"/> outputs takes so many times more.</summary>
     int OutputBytes { get; }
 
-    /// <summary>Puts count numbers into a row of x, from input first on; both are multiples of <see cref="ProductKernel.InputMultiple"/>.</summary>
+    /// <summary>Puts count numbers into a row of x, from input first on; both are multiples of <see cref="ProductKernel.InputMultiple"/>, with zeros behind the last input.</summary>
     void Store(float* values, byte* row, int first, int count);
 
     /// <param name="x">[rows], <see cref="RowBytes"/> each.</param>

@@ -28,7 +28,7 @@ internal static unsafe class IntegerPacking
                 var row = weights.Slice(((block * ProductKernel.OutputMultiple) + lane) * layout.Inputs, layout.Inputs);
                 for (var group = 0; group < layout.Groups; group++)
                 {
-                    PackGroup(layout, row.Slice(group * IntegerLayout.GroupInputs, IntegerLayout.GroupInputs), target, group, lane);
+                    PackGroup(layout, row.Slice(group * IntegerLayout.GroupInputs, layout.QuadsOf(group) * IntegerLayout.QuadInputs), target, group, lane);
                 }
             }
         }
@@ -47,13 +47,13 @@ internal static unsafe class IntegerPacking
         }
     }
 
-    /// <summary>Rounds count numbers into a row from input first on.</summary>
+    /// <summary>Rounds count numbers, whole groups, into a row from input first on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Store(IntegerLayout layout, float* values, byte* row, int first, int count)
+    public static void Store(float* values, byte* row, int first, int count)
     {
         for (var at = 0; at < count; at += IntegerLayout.GroupInputs)
         {
-            StoreGroup(layout, values + at, row + ((first + at) / IntegerLayout.GroupInputs * IntegerLayout.RowGroupBytes));
+            StoreGroup(values + at, row + ((first + at) / IntegerLayout.GroupInputs * IntegerLayout.RowGroupBytes));
         }
     }
 
@@ -62,7 +62,7 @@ internal static unsafe class IntegerPacking
         var scale = WeightScale(layout, values);
         *ScaleAt(layout, block, group, lane) = scale;
         var inverse = scale == (Half)0 ? 0 : 1 / (float)scale;
-        for (var k = 0; k < IntegerLayout.GroupInputs; k++)
+        for (var k = 0; k < values.Length; k++)
         {
             var q = Math.Clamp((int)MathF.Round(values[k] * inverse) + layout.Offset, 0, (1 << layout.Bits) - 1);
             var (place, shift) = Place(layout, (group * IntegerLayout.GroupInputs) + k, lane);
@@ -83,7 +83,7 @@ internal static unsafe class IntegerPacking
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void StoreGroup(IntegerLayout layout, float* values, byte* group)
+    private static void StoreGroup(float* values, byte* group)
     {
         var (first, second, third, fourth) = (Vector256.Load(values), Vector256.Load(values + Lanes), Vector256.Load(values + (2 * Lanes)), Vector256.Load(values + (3 * Lanes)));
         var largest = Largest(Vector256.Max(Vector256.Max(Vector256.Abs(first), Vector256.Abs(second)), Vector256.Max(Vector256.Abs(third), Vector256.Abs(fourth))));
@@ -91,7 +91,9 @@ internal static unsafe class IntegerPacking
         var (a, b, c, d) = (Rounded(first * inverse), Rounded(second * inverse), Rounded(third * inverse), Rounded(fourth * inverse));
         Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).Store((sbyte*)group);
         *(float*)(group + IntegerLayout.RowScaleAt) = largest / LargestInput;
-        *(int*)(group + IntegerLayout.RowSumAt) = -layout.Offset * Vector256.Sum(a + b + c + d);
+        var sum = Vector256.Sum(a + b + c + d);
+        *(int*)(group + IntegerLayout.RowByteSumAt) = -IntegerLayout.ByteOffset * sum;
+        *(int*)(group + IntegerLayout.RowNibbleSumAt) = -IntegerLayout.NibbleOffset * sum;
     }
 
     private static float Largest(Vector256<float> values)

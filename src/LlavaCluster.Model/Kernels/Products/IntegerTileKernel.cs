@@ -42,7 +42,7 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
 
     public int OutputBytes => _layout.BlockBytes / Lanes;
 
-    public void Store(float* values, byte* row, int first, int count) => IntegerPacking.Store(_layout, values, row, first, count);
+    public void Store(float* values, byte* row, int first, int count) => IntegerPacking.Store(values, row, first, count);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
@@ -54,13 +54,16 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
             for (var output = 0; output < outputs;)
             {
                 var blocks = Math.Min(MostBlocks, (outputs - output) / Lanes);
-                var tile = (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, nint, void>)_tiles[((blocks - 1) * MostRows) + count - 1].Address;
-                tile(x + ((nint)row * RowBytes), weights + ((nint)output / Lanes * _layout.BlockBytes), sums, _layout.Groups);
-                for (var i = 0; i < count * blocks; i++)
+                var tile = (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, void>)_tiles[((blocks - 1) * MostRows) + count - 1].Address;
+                tile(x + ((nint)row * RowBytes), weights + ((nint)output / Lanes * _layout.BlockBytes), sums);
+                var sum = sums;
+                for (var m = 0; m < count; m++)
                 {
-                    var target = y + ((row + (i / blocks)) * stride) + output + (i % blocks * Lanes);
-                    var sum = Vector512.Load(sums + (i * Lanes));
-                    (add ? sum + Vector512.Load(target) : sum).Store(target);
+                    var target = y + ((row + m) * stride) + output;
+                    for (var b = 0; b < blocks; b++, sum += Lanes, target += Lanes)
+                    {
+                        (add ? Vector512.Load(sum) + Vector512.Load(target) : Vector512.Load(sum)).Store(target);
+                    }
                 }
 
                 output += blocks * Lanes;
@@ -76,12 +79,16 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
         }
     }
 
-    // Arguments: rdi = x, rsi = weights, rdx = sums, rcx = groups. r8, r9 and r10 run along the groups of weights, scales and x.
+    // Arguments: rdi = x, rsi = weights, rdx = sums. r8, r9 and r10 run along the groups of weights, scales and x, rcx counts the whole ones.
     private static byte[] Assemble(IntegerLayout layout, int rows, int blocks)
     {
         var code = new Assembler();
-        code.Set(Register.Rax, Nibbles);
-        code.Broadcast(NibbleMask, Register.Rax);
+        if (layout.Bits < 8)
+        {
+            code.Set(Register.Rax, Nibbles);
+            code.Broadcast(NibbleMask, Register.Rax);
+        }
+
         code.Set(Register.R8, 0);
         code.Set(Register.R9, 0);
         code.Set(Register.R10, 0);
@@ -90,20 +97,24 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
             code.Zero(FirstFloatSum + sum);
         }
 
-        var group = code.Here;
-        StartSums(code, layout, rows, blocks);
-        for (var quad = 0; quad < IntegerLayout.Quads; quad++)
+        var whole = layout.Inputs / IntegerLayout.GroupInputs;
+        if (whole > 0)
         {
-            LoadWeights(code, layout, quad, blocks);
-            AddQuad(code, layout, quad, rows, blocks);
+            code.Set(Register.Rcx, whole);
+            var group = code.Here;
+            AddGroup(code, layout, IntegerLayout.Quads, rows, blocks);
+            code.Add(Register.R8, layout.GroupBytes);
+            code.Add(Register.R9, IntegerLayout.ScaleBytes);
+            code.Add(Register.R10, IntegerLayout.RowGroupBytes);
+            code.Add(Register.Rcx, -1);
+            code.JumpUnlessZero(group);
         }
 
-        Scale(code, layout, rows, blocks);
-        code.Add(Register.R8, layout.GroupBytes);
-        code.Add(Register.R9, IntegerLayout.ScaleBytes);
-        code.Add(Register.R10, IntegerLayout.RowGroupBytes);
-        code.Add(Register.Rcx, -1);
-        code.JumpUnlessZero(group);
+        if (layout.Groups > whole)
+        {
+            AddGroup(code, layout, layout.QuadsOf(whole), rows, blocks);
+        }
+
         for (var sum = 0; sum < rows * blocks; sum++)
         {
             code.Store(new Address(Register.Rdx, Displacement: sum * VectorBytes), FirstFloatSum + sum);
@@ -113,12 +124,24 @@ internal sealed unsafe class IntegerTileKernel : IProductKernel, IDisposable
         return code.ToArray();
     }
 
+    private static void AddGroup(Assembler code, IntegerLayout layout, int quads, int rows, int blocks)
+    {
+        StartSums(code, layout, rows, blocks);
+        for (var quad = 0; quad < quads; quad++)
+        {
+            LoadWeights(code, layout, quad, blocks);
+            AddQuad(code, layout, quad, rows, blocks);
+        }
+
+        Scale(code, layout, rows, blocks);
+    }
+
     // What the weights' offset adds to every product of the group is taken away beforehand.
     private static void StartSums(Assembler code, IntegerLayout layout, int rows, int blocks)
     {
         for (var m = 0; m < rows; m++)
         {
-            code.Broadcast(m * blocks, new Address(Register.Rdi, Register.R10, (m * layout.RowBytes) + IntegerLayout.RowSumAt));
+            code.Broadcast(m * blocks, new Address(Register.Rdi, Register.R10, (m * layout.RowBytes) + layout.RowSumAt));
             for (var b = 1; b < blocks; b++)
             {
                 code.Move((m * blocks) + b, m * blocks);

@@ -5,11 +5,28 @@ using static TorchSharp.torch;
 
 namespace LlavaCluster.Model.Kernels.Products;
 
-/// <summary>Packs whole matrices into integers.</summary>
+/// <summary>Packs matrices: whole ones into integers, and a block of outputs into any format.</summary>
 internal static unsafe class MatrixPacking
 {
     /// <summary>Bytes of a packed matrix.</summary>
     public static long Bytes(WeightFormat format, long outputs, long inputs) => outputs / ProductKernel.OutputMultiple * new IntegerLayout(format, (int)inputs).BlockBytes;
+
+    /// <summary>Packs one block of outputs as the kernel reads it.</summary>
+    /// <param name="block">[16, inputs].</param>
+    /// <param name="packed">Room for 16 outputs.</param>
+    public static void Pack(float* block, WeightFormat format, IProductKernel kernel, byte* packed)
+    {
+        if (ProductKernel.IsInteger(format))
+        {
+            IntegerPacking.Pack(new IntegerLayout(format, kernel.Inputs), new ReadOnlySpan<float>(block, ProductKernel.OutputMultiple * kernel.Inputs), ProductKernel.OutputMultiple, packed);
+            return;
+        }
+
+        for (var output = 0; output < ProductKernel.OutputMultiple; output++)
+        {
+            kernel.Store(block + ((nint)output * kernel.Inputs), packed + ((nint)output * kernel.OutputBytes), 0, kernel.Inputs); // plain numbers: as in a row of x
+        }
+    }
 
     /// <param name="matrix">[outputs, inputs] in bfloat16 or float32, contiguous, on the CPU.</param>
     /// <param name="packed">Room for <see cref="Bytes"/>.</param>

@@ -17,7 +17,7 @@ internal sealed unsafe class PortableIntegerKernel(IntegerLayout layout) : IProd
 
     public int OutputBytes => layout.BlockBytes / Lanes;
 
-    public void Store(float* values, byte* row, int first, int count) => IntegerPacking.Store(layout, values, row, first, count);
+    public void Store(float* values, byte* row, int first, int count) => IntegerPacking.Store(values, row, first, count);
 
     public void Multiply(byte* x, int rows, byte* weights, int outputs, float* y, nint stride, bool add)
     {
@@ -38,9 +38,9 @@ internal sealed unsafe class PortableIntegerKernel(IntegerLayout layout) : IProd
         {
             var x = row + (group * IntegerLayout.RowGroupBytes);
             var weights = block + (group * layout.GroupBytes);
-            var first = Vector256.Create(*(int*)(x + IntegerLayout.RowSumAt));
+            var first = Vector256.Create(*(int*)(x + layout.RowSumAt));
             var second = first;
-            for (var quad = 0; quad < IntegerLayout.Quads; quad++)
+            for (var quad = 0; quad < layout.QuadsOf(group); quad++)
             {
                 var inputs = Vector256.Create(((int*)x)[quad]).AsSByte();
                 first = Dot(first, Weights(weights, quad), inputs);

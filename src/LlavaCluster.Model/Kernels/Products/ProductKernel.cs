@@ -18,10 +18,13 @@ internal static class ProductKernel
     /// <summary>Whether products of this shape can be computed here; others stay with libtorch.</summary>
     public static bool Supports(int inputs, int outputs) => inputs > 0 && inputs % InputMultiple == 0 && outputs > 0 && outputs % OutputMultiple == 0;
 
-    /// <summary>The kernel for this many inputs; kept for the life of the process.</summary>
+    /// <summary>Whether weights lie as an <see cref="IntegerLayout"/> says, and rows with them; otherwise both are plain numbers.</summary>
+    public static bool IsInteger(WeightFormat format) => format is WeightFormat.Q8 or WeightFormat.Q4;
+
+    /// <summary>The kernel for this many inputs, of which integers may have a part of a block; kept for the life of the process.</summary>
     public static IProductKernel For(WeightFormat format, int inputs)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(inputs % InputMultiple, 0, nameof(inputs));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(inputs % (IsInteger(format) ? IntegerLayout.InputMultiple(format) : InputMultiple), 0, nameof(inputs));
         return Known.GetOrAdd((format, inputs), static key => Best(key.Format, key.Inputs));
     }
 

@@ -5,12 +5,21 @@ namespace LlavaCluster.Model.Tests.Kernels.Products;
 
 public sealed class ProductKernelTests
 {
-    private static readonly Gen<ProductShape> Shapes =
+    private static Gen<ProductShape> Shapes(WeightFormat format) =>
         from rows in Gen.Int[1, 14]
-        from inputs in Gen.Frequency((4, Gen.Int[1, 9]), (1, Gen.Int[60, 150])) // some rows longer than a stretch
+        from inputs in Gen.Frequency((4, Blocks(format, 1, 9)), (1, Blocks(format, 60, 150))) // some rows longer than a stretch
         from outputs in Gen.Int[1, 5]
         from seed in Gen.Int
-        select new ProductShape(rows, inputs * ProductKernel.InputMultiple, outputs * ProductKernel.OutputMultiple, seed);
+        select new ProductShape(rows, inputs, outputs * ProductKernel.OutputMultiple, seed);
+
+    // The last group of integers may be short, and be all there is.
+    private static Gen<int> Blocks(WeightFormat format, int least, int most)
+    {
+        var whole = Gen.Int[least, most].Select(blocks => blocks * ProductKernel.InputMultiple);
+        return ProductKernel.IsInteger(format)
+            ? Gen.Select(whole, Gen.Int[0, (ProductKernel.InputMultiple / IntegerLayout.InputMultiple(format)) - 1], (inputs, missing) => inputs - (missing * IntegerLayout.InputMultiple(format)))
+            : whole;
+    }
 
     public static TheoryData<WeightFormat, bool> Kernels => new MatrixTheoryData<WeightFormat, bool>(Enum.GetValues<WeightFormat>(), [false, true]);
 
@@ -19,7 +28,7 @@ public sealed class ProductKernelTests
     public void Multiply_OfAnyShape_EqualsTheSumInDoubleOfWhatTheFormatHolds(WeightFormat format, bool machine)
     {
         SkipWithoutInstructions(format, machine); // not inside: CsCheck would take a skip for a failure
-        Shapes.Sample(shape =>
+        Shapes(format).Sample(shape =>
         {
             using var problem = Create(format, machine, shape);
 
@@ -33,7 +42,7 @@ public sealed class ProductKernelTests
     public void Multiply_OfARowAlone_IsBitEqualToTheRowInABatch(WeightFormat format, bool machine)
     {
         SkipWithoutInstructions(format, machine); // not inside: CsCheck would take a skip for a failure
-        Shapes.Sample(shape =>
+        Shapes(format).Sample(shape =>
         {
             using var problem = Create(format, machine, shape);
             var together = problem.Run(shape.Rows, 0, add: false);

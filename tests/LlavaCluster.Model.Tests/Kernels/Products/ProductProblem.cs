@@ -57,21 +57,24 @@ internal sealed unsafe class ProductProblem : IDisposable
         (_kernel as IDisposable)?.Dispose();
     }
 
-    private bool IsInteger => _format is WeightFormat.Q8 or WeightFormat.Q4;
+    private bool IsInteger => ProductKernel.IsInteger(_format);
 
     private static float[] Draw(int count, Random random) => [.. Enumerable.Range(0, count).Select(_ => (float)((random.NextDouble() * 2) - 1))];
 
-    // In two parts, as the decoder stores rows.
+    // In two parts, as the decoder stores rows, and with zeros up to whole groups.
     private void StoreRows()
     {
-        var half = _shape.Inputs / 2 / ProductKernel.InputMultiple * ProductKernel.InputMultiple;
-        fixed (float* x = _x)
+        var whole = (_shape.Inputs + ProductKernel.InputMultiple - 1) / ProductKernel.InputMultiple * ProductKernel.InputMultiple;
+        var half = whole / 2 / ProductKernel.InputMultiple * ProductKernel.InputMultiple;
+        var values = new float[whole];
+        fixed (float* x = values)
         {
             for (var row = 0; row < _shape.Rows; row++)
             {
+                _x.AsSpan(row * _shape.Inputs, _shape.Inputs).CopyTo(values);
                 var target = _rows.Pointer + (row * _kernel.RowBytes);
-                _kernel.Store(x + (row * _shape.Inputs) + half, target, half, _shape.Inputs - half);
-                _kernel.Store(x + (row * _shape.Inputs), target, 0, half);
+                _kernel.Store(x + half, target, half, whole - half);
+                _kernel.Store(x, target, 0, half);
             }
         }
     }
@@ -104,7 +107,7 @@ internal sealed unsafe class ProductProblem : IDisposable
         for (var i = 0; i < held.Length; i++)
         {
             var group = _rows.Pointer + (i / _shape.Inputs * _kernel.RowBytes) + (i % _shape.Inputs / IntegerLayout.GroupInputs * IntegerLayout.RowGroupBytes);
-            held[i] = ((sbyte*)group)[i % IntegerLayout.GroupInputs] * *(float*)(group + IntegerLayout.RowScaleAt);
+            held[i] = ((sbyte*)group)[i % _shape.Inputs % IntegerLayout.GroupInputs] * *(float*)(group + IntegerLayout.RowScaleAt);
         }
 
         return held;
