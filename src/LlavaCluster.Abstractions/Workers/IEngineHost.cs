@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Abstractions.Workers;
 
@@ -16,6 +17,10 @@ public interface IEngineHost
     /// the generation and gives everything back.
     /// </summary>
     IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Ends a tenant's requests and forgets all that is cached for it.</summary>
+    /// <returns>What went; null while some of its requests still end: to be asked again.</returns>
+    Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken);
 }
 
 /// <summary>What a worker reports of its engine; the engine's own metrics tell the rest.</summary>

@@ -31,6 +31,11 @@ public interface IModelWorkerGrain : IGrainWithStringKey
     /// <summary>Aborts an answer and gives everything back; nothing happens where it has ended.</summary>
     [Alias("leave")]
     Task LeaveAsync(Guid line, long answer);
+
+    /// <summary>Ends a tenant's requests, leaves its job, and forgets all that is cached and copied for it.</summary>
+    /// <returns>What went of the caches; null while requests or the trainer still end: to be asked again.</returns>
+    [Alias("erase")]
+    Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken);
 }
 
 /// <summary>What some answers of a line said, in the order they said it.</summary>

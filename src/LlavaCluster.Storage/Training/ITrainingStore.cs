@@ -22,6 +22,10 @@ public interface ITrainingStore
     /// <summary>A tenant's jobs created before one, or the latest: the latest first.</summary>
     Task<ImmutableArray<TrainingJobInfo>> ListAsync(TenantId tenant, string? before, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Removes a job and its events; the objects it names stay.</summary>
+    /// <exception cref="IOException">The store did not take the write.</exception>
+    Task DeleteAsync(TrainingJobKey job, CancellationToken cancellationToken);
+
     /// <summary>How many of a tenant's jobs have not ended.</summary>
     Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken);
 

@@ -41,6 +41,15 @@ public sealed class SqliteTrainingStore(SqliteStore store) : ITrainingStore
             limit).ToImmutableArray(),
         cancellationToken);
 
+    public async Task DeleteAsync(TrainingJobKey job, CancellationToken cancellationToken)
+    {
+        var result = await store.WriteAsync(
+            session => session.Run("DELETE FROM training_event WHERE tenant=$0 AND job=$1", job.Tenant.Value, job.Id)
+                + session.Run("DELETE FROM training_job WHERE tenant=$0 AND id=$1", job.Tenant.Value, job.Id),
+            cancellationToken);
+        result.ValueOrThrow();
+    }
+
     public Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken) => store.ReadAsync(
         session => Convert.ToInt32(session.Scalar("SELECT count(*) FROM training_job WHERE tenant=$0 AND ended=0", tenant.Value), CultureInfo.InvariantCulture),
         cancellationToken);

@@ -56,6 +56,24 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
         }
     }
 
+    /// <summary>Forgets what a tenant has, once its loads have ended.</summary>
+    /// <returns>What other tenants are known to have.</returns>
+    public async Task<IReadOnlySet<ContentDigest>> ForgetAsync(TenantId tenant)
+    {
+        Task<ChatFailure?>[] loads;
+        lock (_gate)
+        {
+            loads = [.. _loads.Where(load => load.Key.Tenant == tenant).Select(load => load.Value)];
+        }
+
+        await Task.WhenAll(loads);
+        lock (_gate)
+        {
+            _known.RemoveWhere(known => known.Tenant == tenant);
+            return _known.Concat(_loads.Keys).Select(known => ContentDigest.Parse(known.Adapter.Value)).ToHashSet();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

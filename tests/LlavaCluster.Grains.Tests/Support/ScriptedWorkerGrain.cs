@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Hosting.Answers;
 using LlavaCluster.Hosting.Operations;
@@ -34,4 +35,6 @@ internal sealed class ScriptedWorkerGrain(ScriptedDevices devices, RunningWork r
         _lines.Leave(line, answer);
         return Task.CompletedTask;
     }
+
+    public Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken) => devices.Engine(this.GetPrimaryKeyString()).EraseAsync(tenant, cancellationToken);
 }
