@@ -68,6 +68,9 @@ public static class GatewayRegistration
     private static IServiceCollection AddFineTuning(this IServiceCollection services)
     {
         services.AddSingleton<TenantStorage>();
+        services.AddSingleton<NamedObjects>();
+        services.AddSingleton<UploadsUnderWay>();
+        services.TryAddSingleton<IAdapterFit, AdapterFit>();
         services.AddSingleton<TrainingFileIntake>();
         services.AddSingleton<TrainingJobValidator>();
         services.AddSingleton<TrainingJobs>();

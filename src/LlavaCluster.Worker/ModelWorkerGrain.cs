@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Hosting.Answers;
@@ -32,6 +33,8 @@ internal sealed class ModelWorkerGrain(IEngineHost engine, IEnumerable<Trainer> 
         _lines.Leave(line, answer);
         return Task.CompletedTask;
     }
+
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) => engine.CheckAdapterAsync(tenant, adapter, cancellationToken);
 
     public async Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken)
     {

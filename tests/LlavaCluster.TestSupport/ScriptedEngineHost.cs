@@ -35,6 +35,8 @@ public sealed class ScriptedEngineHost : IEngineHost
     /// <summary>What an erasure is told; null: to ask again.</summary>
     public ErasedCaches? Erased { get; set; } = new(0, 0, 0);
 
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) => Task.FromResult<ChatFailure?>(null);
+
     public Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken) => Task.FromResult(Erased);
 
     public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -85,6 +85,8 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
 
         var failure = (await CollectAsync(adapter))[^1].Failure!;
 
+        Assert.Equal(failure, await _host!.CheckAdapterAsync(TenantId.Default, adapter, Token));
+        Assert.Null(await _host.CheckAdapterAsync(TenantId.Default, await StoreAsync(TenantId.Default, _adapter), Token));
         Assert.Equal((ChatFailureKind.InvalidRequest, "adapter"), (failure.Kind, failure.Field));
         Assert.StartsWith($"The adapter {adapter} cannot be used with this model: it: tensor '", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Path.GetTempPath(), failure.Message, StringComparison.Ordinal);
@@ -250,6 +252,8 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
         }
 
         public Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => objects.DeleteAsync(tenant, id, cancellationToken);
+
+        public Task DeleteUnlessAsync(TenantId tenant, ObjectId id, Func<Task<bool>> isNeeded) => objects.DeleteUnlessAsync(tenant, id, isNeeded);
 
         public Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken) => objects.TotalsAsync(tenant, cancellationToken);
 

@@ -32,6 +32,9 @@ public interface ITrainingStore
     /// <summary>Whether some job of a tenant names an object, as a checkpoint or otherwise: equal states of two jobs are one object.</summary>
     Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
 
+    /// <summary>A job that has not ended and needs a file to train on or to judge by; null where none does.</summary>
+    Task<TrainingJobKey?> NeedingAsync(TenantId tenant, ObjectId file, CancellationToken cancellationToken);
+
     /// <summary>The jobs of all tenants that have not ended, the oldest first.</summary>
     Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken);
 }

@@ -58,6 +58,14 @@ public sealed class SqliteTrainingStore(SqliteStore store) : ITrainingStore
         session => Convert.ToInt32(session.Scalar("SELECT EXISTS(SELECT 1 FROM training_job WHERE tenant=$0 AND instr(record, $1) > 0)", tenant.Value, id.Value), CultureInfo.InvariantCulture) != 0,
         cancellationToken);
 
+    public Task<TrainingJobKey?> NeedingAsync(TenantId tenant, ObjectId file, CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query(
+            "SELECT record FROM training_job WHERE tenant=$0 AND ended=0 AND instr(record, $1) > 0",
+            row => StoredJson.Read<TrainingJobRecord>(row.GetString(0)).Info,
+            tenant.Value,
+            file.Value).Where(job => job.Spec.TrainingFile == file || job.Spec.Images == file || job.Spec.ValidationFile == file).Select(job => (TrainingJobKey?)job.Key).FirstOrDefault(),
+        cancellationToken);
+
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.ReadAsync(
         session => session.Query(
             "SELECT tenant, id FROM training_job WHERE ended=0 ORDER BY id",

@@ -119,6 +119,9 @@ internal sealed partial class LlavaEngineHost(
         }
     }
 
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) =>
+        _adapters?.CheckAsync(tenant, adapter, cancellationToken) ?? Task.FromResult<ChatFailure?>(new ChatFailure(ChatFailureKind.ModelUnavailable, "The model is loading."));
+
     public async Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken)
     {
         if (!_work.End(tenant))

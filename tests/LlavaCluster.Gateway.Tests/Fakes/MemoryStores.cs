@@ -57,6 +57,9 @@ internal sealed class ScriptedJobList(FakeGrains grains) : ITrainingStore
 
     public Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+    public Task<TrainingJobKey?> NeedingAsync(TenantId tenant, ObjectId file, CancellationToken cancellationToken) =>
+        Task.FromResult(Of(tenant).Where(job => job.FinishedAt is null && job.Spec.TrainingFile == file).Select(job => (TrainingJobKey?)job.Key).FirstOrDefault());
+
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
     private IEnumerable<TrainingJobInfo> Of(TenantId tenant) => grains.Jobs.Values.Select(job => job.Info).OfType<TrainingJobInfo>().Where(job => job.Key.Tenant == tenant);
