@@ -172,15 +172,16 @@ public sealed partial class LlmEngine : IAsyncDisposable
         return new Submission.Rejected(RejectionReason.Unavailable, "The engine is Stopped.");
     }
 
-    /// <summary>Makes every cached block and image of a tenant unfindable. Its running requests should be cancelled first.</summary>
-    public async Task<(int Blocks, int Images)> EraseTenantAsync(string tenant, CancellationToken cancellationToken = default)
+    /// <summary>Makes every cached block and image of a tenant unfindable, and takes adapters from the device. Its running requests must have been cancelled.</summary>
+    /// <param name="keep">Adapters that others have; those that running requests use stay as well.</param>
+    public async Task<ErasedTenant> EraseTenantAsync(string tenant, IReadOnlySet<ContentDigest> keep, CancellationToken cancellationToken = default)
     {
-        var done = new TaskCompletionSource<(int, int)>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _commands.Enqueue(core => done.TrySetResult(core.Erase(tenant)));
+        var done = new TaskCompletionSource<ErasedTenant>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _commands.Enqueue(core => done.TrySetResult(core.Erase(tenant, keep)));
         Wake();
         // An engine that has stopped has nothing left to erase, and nobody who would answer.
         await Task.WhenAny(done.Task, _loop).WaitAsync(cancellationToken).ConfigureAwait(false);
-        return done.Task.IsCompletedSuccessfully ? await done.Task.ConfigureAwait(false) : (0, 0);
+        return done.Task.IsCompletedSuccessfully ? await done.Task.ConfigureAwait(false) : default;
     }
 
     /// <summary>Refuses new requests and returns when the last accepted one has ended.</summary>

@@ -16,6 +16,7 @@ using LlavaCluster.Gateway.Telemetry;
 using LlavaCluster.Gateway.Training;
 using LlavaCluster.Gateway.Turns;
 using LlavaCluster.Grains.Conversations;
+using LlavaCluster.Grains.Tenants;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -32,6 +33,7 @@ public static class GatewayRegistration
         services.AddRouting();
         services.AddMetrics();
         services.AddSingleton<GatewayInstruments>();
+        services.AddSingleton<ITenantDoor>(provider => provider.GetRequiredService<TenantDoor>());
         return services.AddAccess(options, AccessRole.Api).AddTurns().AddFineTuning().AddHttpSurface().AddGrpcSurface(options);
     }
 
@@ -45,6 +47,7 @@ public static class GatewayRegistration
         services.AddSingleton<TenantGrains>();
         services.AddSingleton<GrainCalls>();
         services.AddSingleton<KeyVerifier>();
+        services.AddSingleton<TenantDoor>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AccessPolicy>(provider, role));
         return services.AddHostedService(provider => provider.GetRequiredService<AccessPolicy>());
     }
@@ -65,6 +68,9 @@ public static class GatewayRegistration
     private static IServiceCollection AddFineTuning(this IServiceCollection services)
     {
         services.AddSingleton<TenantStorage>();
+        services.AddSingleton<NamedObjects>();
+        services.AddSingleton<UploadsUnderWay>();
+        services.TryAddSingleton<IAdapterFit, AdapterFit>();
         services.AddSingleton<TrainingFileIntake>();
         services.AddSingleton<TrainingJobValidator>();
         services.AddSingleton<TrainingJobs>();

@@ -1,5 +1,6 @@
 using LlavaCluster.Grains.Answers;
 using LlavaCluster.Grains.Conversations;
+using LlavaCluster.Grains.Tenants;
 using LlavaCluster.Grains.Training;
 using LlavaCluster.Grains.Workers;
 using LlavaCluster.Hosting;
@@ -20,11 +21,15 @@ public static class GrainsRegistration
         services.AddSingleton<TurnSurroundings>();
         services.TryAddSingleton(new JobPace());
         services.AddSingleton<JobSurroundings>();
+        services.AddSingleton<ErasureSurroundings>();
+        services.AddSingleton<ErasureStores>();
         services.AddSiloLoop<WorkerLines>();
         services.AddSiloLoop<WorkerSweeper>();
         services.AddHostedService<ConversationKeeper>();
         services.AddHostedService<TrainingKeeper>();
+        services.AddHostedService<ErasureKeeper>();
         services.AddGrainService<WorkerAgent>();
+        services.AddGrainService<TenantAgent>();
         return services.AddHostedGrains(typeof(ConversationGrain).Assembly);
     }
 }

@@ -7,6 +7,7 @@ using LlavaCluster.Hosting.Transport;
 using LlavaCluster.Storage.Adapters;
 using LlavaCluster.Storage.Conversations;
 using LlavaCluster.Storage.Membership;
+using LlavaCluster.Storage.Erasures;
 using LlavaCluster.Storage.Files;
 using LlavaCluster.Storage.Objects;
 using LlavaCluster.Storage.Sqlite;
@@ -52,6 +53,7 @@ public static class ClusterHostingExtensions
         services.AddSingleton(_ => data); // By a factory, so that the host lets go of it when it ends.
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<TenantStamps>();
+        services.AddSingleton<ClusterSilos>();
         services.AddSingleton<RunningWork>();
         services.AddSingleton<IDrain>(provider => provider.GetRequiredService<RunningWork>());
         services.AddSingleton<IObjectStore>(provider => new DirectoryObjectStore(provider.GetRequiredService<DataDirectory>().ObjectsFolder, options.MaxTenantObjectBytes));
@@ -63,6 +65,7 @@ public static class ClusterHostingExtensions
             services.AddSingleton<IAdapterStore, SqliteAdapterStore>();
             services.AddSingleton<ITrainingStore, SqliteTrainingStore>();
             services.AddSingleton<IFileStore, SqliteFileStore>();
+            services.AddSingleton<IErasureStore, SqliteErasureStore>();
         }
 
         // Answers that run are let end before the host gives up on its services.

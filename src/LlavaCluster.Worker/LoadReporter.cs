@@ -1,6 +1,5 @@
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
-using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Worker.Serving;
 using LlavaCluster.Worker.Training;
@@ -9,7 +8,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Runtime;
-using Orleans.Runtime.MembershipService.SiloMetadata;
 using Orleans.Runtime.Services;
 
 namespace LlavaCluster.Worker;
@@ -18,7 +16,7 @@ namespace LlavaCluster.Worker;
 /// Tells every front of this worker's load, several times a second, until its last answer has ended. A silo that is slow to listen misses reports; the others do not wait for it.
 /// </summary>
 internal sealed partial class LoadReporter(
-    IServiceProvider services, IClusterMembershipService membership, ISiloMetadataCache metadata, IEngineHost engine, IEnumerable<Trainer> trainers, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
+    IServiceProvider services, ClusterSilos silos, IEngineHost engine, IEnumerable<Trainer> trainers, WorkerOptions options, IOptions<SiloOptions> silo, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<LoadReporter> logger)
     : ISiloLoop
 {
@@ -56,17 +54,11 @@ internal sealed partial class LoadReporter(
             _tellings.Remove(ended);
         }
 
-        foreach (var address in Fronts().Where(address => !_tellings.ContainsKey(address)))
+        foreach (var address in silos.Fronts.Where(address => !_tellings.ContainsKey(address)))
         {
             _tellings.Add(address, TellAsync(agents, address, load, epoch));
         }
     }
-
-    /// <summary>Silos with an agent, and those of which it is not known yet.</summary>
-    private IEnumerable<SiloAddress> Fronts() => membership.CurrentSnapshot.Members.Values
-        .Where(member => member.Status == SiloStatus.Active)
-        .Select(member => member.SiloAddress)
-        .Where(address => !metadata.GetSiloMetadata(address).Metadata.TryGetValue(ClusterHostingExtensions.RoleMetadata, out var role) || role != nameof(ClusterRole.Worker));
 
     private WorkerLoad Read(WorkerKey worker)
     {

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 
 namespace LlavaCluster.TestSupport;
@@ -30,6 +31,13 @@ public sealed class ScriptedEngineHost : IEngineHost
 
     /// <summary>Ends every request at once if set.</summary>
     public ChatFailure? Refusal { get; set; }
+
+    /// <summary>What an erasure is told; null: to ask again.</summary>
+    public ErasedCaches? Erased { get; set; } = new(0, 0, 0);
+
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) => Task.FromResult<ChatFailure?>(null);
+
+    public Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken) => Task.FromResult(Erased);
 
     public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

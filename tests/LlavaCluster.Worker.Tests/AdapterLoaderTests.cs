@@ -85,6 +85,8 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
 
         var failure = (await CollectAsync(adapter))[^1].Failure!;
 
+        Assert.Equal(failure, await _host!.CheckAdapterAsync(TenantId.Default, adapter, Token));
+        Assert.Null(await _host.CheckAdapterAsync(TenantId.Default, await StoreAsync(TenantId.Default, _adapter), Token));
         Assert.Equal((ChatFailureKind.InvalidRequest, "adapter"), (failure.Kind, failure.Field));
         Assert.StartsWith($"The adapter {adapter} cannot be used with this model: it: tensor '", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Path.GetTempPath(), failure.Message, StringComparison.Ordinal);
@@ -123,6 +125,39 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
 
         _objects.Fault = null;
         Assert.Equal(Adapted, Tokens(await CollectAsync(adapter)));
+    }
+
+    [Fact]
+    public async Task Erase_OfATenant_LeavesNothingOfItInMemoryAndOfAnotherWhatItHas()
+    {
+        await StartAsync();
+        var (ours, theirs) = (TenantId.Parse("ours"), TenantId.Parse("theirs"));
+        var (shared, own) = (await StoreAsync(ours, _adapter), await StoreAsync(ours, Other()));
+        await StoreAsync(theirs, _adapter);
+        await CollectAsync(shared, ours);
+        await CollectAsync(own, ours);
+        await CollectAsync(shared, theirs);
+        var opened = _objects.Opened;
+        var running = _host!.GenerateAsync(Request(own, ours), Token).GetAsyncEnumerator(Token);
+        Assert.True(await running.MoveNextAsync());
+
+        Assert.Null(await _host.EraseAsync(ours, Token)); // it still ends what runs
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            while (await running.MoveNextAsync())
+            {
+                // To its end.
+            }
+        });
+        var erased = await _host.EraseAsync(ours, Token);
+
+        Assert.InRange(erased!.Value.Blocks, 1, 100);
+        Assert.Equal(1, erased.Value.Adapters);
+        Assert.Equal(default(ErasedCaches), await _host.EraseAsync(ours, Token));
+        Assert.Equal(Adapted, Tokens(await CollectAsync(shared, theirs)));
+        Assert.Equal(opened, _objects.Opened);
+        await CollectAsync(own, ours);
+        Assert.Equal(opened + 1, _objects.Opened);
     }
 
     public async ValueTask DisposeAsync()
@@ -165,20 +200,21 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
         return id;
     }
 
+    private static GenerateRequest Request(ObjectId? adapter, TenantId tenant) => new()
+    {
+        Tenant = tenant,
+        TurnId = Guid.NewGuid(),
+        Model = Checkpoint,
+        Messages = [new ChatMessage(ChatRole.User, [MessagePart.OfText("Name three colours.")])],
+        Options = new GenerationOptions { MaxTokens = GoldenTokens, Seed = 0, Temperature = 0, IgnoreEos = true },
+        Journal = [[]],
+        Adapter = adapter,
+    };
+
     private async Task<List<GenerateUpdate>> CollectAsync(ObjectId? adapter, TenantId? tenant = null)
     {
-        var request = new GenerateRequest
-        {
-            Tenant = tenant ?? TenantId.Default,
-            TurnId = Guid.NewGuid(),
-            Model = Checkpoint,
-            Messages = [new ChatMessage(ChatRole.User, [MessagePart.OfText("Name three colours.")])],
-            Options = new GenerationOptions { MaxTokens = GoldenTokens, Seed = 0, Temperature = 0, IgnoreEos = true },
-            Journal = [[]],
-            Adapter = adapter,
-        };
         var updates = new List<GenerateUpdate>();
-        await foreach (var update in _host!.GenerateAsync(request, Token))
+        await foreach (var update in _host!.GenerateAsync(Request(adapter, tenant ?? TenantId.Default), Token))
         {
             updates.Add(update);
         }
@@ -216,6 +252,8 @@ public sealed class AdapterLoaderTests : IAsyncDisposable
         }
 
         public Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => objects.DeleteAsync(tenant, id, cancellationToken);
+
+        public Task DeleteUnlessAsync(TenantId tenant, ObjectId id, Func<Task<bool>> isNeeded) => objects.DeleteUnlessAsync(tenant, id, isNeeded);
 
         public Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken) => objects.TotalsAsync(tenant, cancellationToken);
 

@@ -35,6 +35,10 @@ public interface IAdaptersGrain : ITenantScopedGrain
     /// <summary>Removes a name with its versions; the objects no other name has are deleted.</summary>
     [Alias("remove")]
     Task<bool> RemoveAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Forgets all names; their objects stay.</summary>
+    [Alias("erase")]
+    Task EraseAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>An adapter's name and what answers to it.</summary>

@@ -50,6 +50,10 @@ public interface ITenantGrain : ITenantScopedGrain
 
     [Alias("usage")]
     Task<TenantUsage> UsageAsync(CancellationToken cancellationToken);
+
+    /// <summary>Removes keys, quota, leases and the whole ledger, as if the tenant had never been.</summary>
+    [Alias("erase")]
+    Task EraseAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>Limits of a tenant; null is no limit.</summary>

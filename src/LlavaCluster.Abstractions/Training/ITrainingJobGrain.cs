@@ -43,6 +43,10 @@ public interface ITrainingJobGrain : ITenantScopedGrain
     [Alias("checkpoints")]
     Task<ImmutableArray<TrainingCheckpoint>> CheckpointsAsync(CancellationToken cancellationToken);
 
+    /// <summary>Cancels the job and removes all that is kept of it; nothing happens where there is none.</summary>
+    [Alias("erase")]
+    Task EraseAsync(CancellationToken cancellationToken);
+
     /// <summary>Does what is due: finds trainers, replaces lost ones, publishes. For the keeper, which calls it now and then.</summary>
     [Alias("tend")]
     Task TendAsync(CancellationToken cancellationToken);

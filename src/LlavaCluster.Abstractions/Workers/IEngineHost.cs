@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 
 namespace LlavaCluster.Abstractions.Workers;
 
@@ -16,6 +18,13 @@ public interface IEngineHost
     /// the generation and gives everything back.
     /// </summary>
     IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Why a stored adapter cannot be used with the model; null where it can. Keeps nothing of it.</summary>
+    Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken);
+
+    /// <summary>Ends a tenant's requests and forgets all that is cached for it.</summary>
+    /// <returns>What went; null while some of its requests still end: to be asked again.</returns>
+    Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken);
 }
 
 /// <summary>What a worker reports of its engine; the engine's own metrics tell the rest.</summary>

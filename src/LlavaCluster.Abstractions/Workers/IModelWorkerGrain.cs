@@ -31,6 +31,16 @@ public interface IModelWorkerGrain : IGrainWithStringKey
     /// <summary>Aborts an answer and gives everything back; nothing happens where it has ended.</summary>
     [Alias("leave")]
     Task LeaveAsync(Guid line, long answer);
+
+    /// <summary>Reads an adapter of a tenant as for an answer, and keeps nothing of it.</summary>
+    /// <returns>Why it cannot be used with the model that is served here; null where it can.</returns>
+    [Alias("check-adapter"), ResponseTimeout("00:02:00")]
+    Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken);
+
+    /// <summary>Ends a tenant's requests, leaves its job, and forgets all that is cached and copied for it.</summary>
+    /// <returns>What went of the caches; null while requests or the trainer still end: to be asked again.</returns>
+    [Alias("erase")]
+    Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken);
 }
 
 /// <summary>What some answers of a line said, in the order they said it.</summary>

@@ -20,6 +20,7 @@ internal sealed class TenantsCommand(Terminal terminal)
             new Command("keys", "API keys.") { tenants.New(), tenants.CreateKey(), tenants.List(), tenants.Revoke() },
             tenants.Usage(),
             tenants.Quota(),
+            tenants.Erase(),
         };
     }
 
@@ -123,6 +124,39 @@ internal sealed class TenantsCommand(Terminal terminal)
             Show(await server.Tenants.GetUsageAsync(new GetUsageRequest { Tenant = name }, cancellationToken: cancellationToken));
         });
         return command;
+    }
+
+    private Command Erase()
+    {
+        var tenant = Tenant();
+        var command = new Command("erase", "Remove all there is of a tenant, for good: keys, usage, jobs, conversations, files, pictures, adapters, and what workers keep in memory for it.") { tenant };
+        command.Aliases.Add("delete");
+        new ServerCalls(terminal).Bind(command, async (parsed, server, cancellationToken) =>
+        {
+            // One id for all calls: whatever is lost on the way, it is this erasure that is asked about.
+            var request = new EraseTenantRequest { Tenant = parsed.GetRequiredValue(tenant), ErasureId = Guid.NewGuid().ToString() };
+            var told = "";
+            EraseTenantResponse erasure;
+            while (!(erasure = await server.Tenants.EraseTenantAsync(request, cancellationToken: cancellationToken)).Finished)
+            {
+                request.ErasureId = erasure.ErasureId; // one that was begun before goes on
+                if (erasure.WaitsFor.Length > 0 && erasure.WaitsFor != told)
+                {
+                    Plain($"Waits for {told = erasure.WaitsFor}.");
+                }
+            }
+
+            Show(erasure);
+        });
+        return command;
+    }
+
+    private void Show(EraseTenantResponse erasure)
+    {
+        var found = erasure.Found;
+        Plain($"erased: {found.Keys} keys, {found.Jobs} jobs, {found.Conversations} conversations, {found.Adapters} versions of adapters, {found.Files} files");
+        Plain($"objects: {found.Objects}, {found.Bytes} bytes");
+        Plain($"in memory: {erasure.CachedBlocks} blocks of KV, {erasure.CachedImages} pictures, {erasure.LoadedAdapters} adapters");
     }
 
     private static void Change<T>(T? value, Action<T> set, Action clear)

@@ -112,6 +112,20 @@ internal sealed class AdapterTable(long budgetBytes)
         }
     }
 
+    /// <summary>Removes the adapters that nobody has pinned, but for some.</summary>
+    /// <param name="removed">Gets the slots whose adapters have to go from the device.</param>
+    public void RemoveUnused(IReadOnlySet<ContentDigest> keep, List<int> removed)
+    {
+        lock (_gate)
+        {
+            foreach (var entry in _unpinned.Where(entry => !keep.Contains(entry.Digest)).ToArray())
+            {
+                removed.Add(entry.Slot);
+                Drop(entry);
+            }
+        }
+    }
+
     /// <summary>For <see cref="AdapterPin"/>, once each.</summary>
     internal void Release(int slot)
     {

@@ -183,8 +183,16 @@ internal sealed partial class EngineCore
         _requests.Abandon();
     }
 
-    /// <summary>Makes everything cached for a tenant unfindable; returns how many blocks and images there were.</summary>
-    public (int Blocks, int Images) Erase(string tenant) => (_prefixes.RemoveOwnedBy(tenant), Features.RemoveOwnedBy(tenant));
+    /// <summary>Makes everything cached for a tenant unfindable, once its cancelled requests have given back what they hold, and drops adapters that nobody uses.</summary>
+    /// <param name="keep">Adapters that stay all the same.</param>
+    public ErasedTenant Erase(string tenant, IReadOnlySet<ContentDigest> keep)
+    {
+        _requests.DropEnded(_time.GetTimestamp());
+        _evicted.Clear();
+        Adapters.RemoveUnused(keep, _evicted);
+        _evicted.ForEach(_runner.DropAdapter);
+        return new ErasedTenant(_prefixes.RemoveOwnedBy(tenant), Features.RemoveOwnedBy(tenant), _evicted.Count);
+    }
 
     private void Book(StepPlan plan, int generated, int sampled, int right, TimeSpan elapsed)
     {

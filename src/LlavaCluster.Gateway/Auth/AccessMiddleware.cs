@@ -10,7 +10,7 @@ namespace LlavaCluster.Gateway.Auth;
 /// Stands before every route of the server, known or not. What passes carries a <see cref="Caller"/> or was marked as open to all. Where no key is
 /// needed, one of ours that is sent all the same is its tenant's, and not let pass if it is wrong; anything else that clients send for a key is ignored.
 /// </summary>
-internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy, KeyVerifier keys)
+internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy, KeyVerifier keys, TenantDoor door)
 {
     private const string Bearer = "Bearer ";
 
@@ -41,7 +41,20 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessPolicy policy
                 break;
         }
 
-        await next(context);
+        await PassAsync(context);
+    }
+
+    /// <summary>Operators' calls are about tenants and of none.</summary>
+    private async Task PassAsync(HttpContext context)
+    {
+        if (context.Features.Get<Caller>() is not { } caller || context.GetEndpoint()?.Metadata.GetMetadata<RequiresScope>() == RequiresScope.Admin)
+        {
+            await next(context);
+            return;
+        }
+
+        using var visit = await door.EnterAsync(caller.Tenant, context.Abort, context.RequestAborted);
+        await (visit is null ? ErrorWriter.WriteAsync(context, AccessRefusal.BeingErased) : next(context));
     }
 
     private static string? KeyOf(HttpContext context) =>

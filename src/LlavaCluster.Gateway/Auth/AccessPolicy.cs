@@ -9,7 +9,7 @@ namespace LlavaCluster.Gateway.Auth;
 /// Decides once, when the server has its addresses, whether callers need keys: always, except on loopback as long as nobody made one.
 /// Until then every request is refused. An open address without any key stops the process.
 /// </summary>
-internal sealed class AccessPolicy(IServer server, KeyVerifier keys, TenantGrains tenants, GrainCalls calls, AccessRole role) : IHostedLifecycleService
+internal sealed class AccessPolicy(IServer server, KeyVerifier keys, TenantGrains tenants, GrainCalls calls, TenantDoor door, AccessRole role) : IHostedLifecycleService
 {
     public enum Mode
     {
@@ -39,6 +39,7 @@ internal sealed class AccessPolicy(IServer server, KeyVerifier keys, TenantGrain
             throw new InvalidOperationException(OpenAddress.Refusal(open));
         }
 
+        await door.BeginAsync(cancellationToken);
         Current = hasKeys ? Mode.Keys : Mode.OwnMachineOnly;
     }
 

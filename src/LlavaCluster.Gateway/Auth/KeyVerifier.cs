@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Gateway.Failures;
 using LlavaCluster.Gateway.Turns;
 
@@ -23,6 +24,7 @@ internal sealed class KeyVerifier(TenantGrains tenants, GrainCalls calls, Gatewa
     private readonly ImmutableArray<ApiKey> _static = [.. options.StaticKeys.Select(ParseStatic)];
     private readonly ConcurrentDictionary<string, Kept> _kept = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _verifications = new(MaxVerifications);
+    private int _forgotten; // how often keys were forgotten
 
     public bool HasStaticKeys => !_static.IsEmpty;
 
@@ -47,11 +49,12 @@ internal sealed class KeyVerifier(TenantGrains tenants, GrainCalls calls, Gatewa
         }
 
         var mayServe = isKept && kept.Caller is not null && kept.StaleUntil > now;
+        var forgotten = Volatile.Read(ref _forgotten);
         var asked = await AskAsync(key, mayServe ? TimeSpan.Zero : options.RecoveryPatience, cancellationToken);
         if (!asked.IsFailure(out _, out var caller))
         {
             MakeRoom(now);
-            _kept[name] = new Kept(caller, now + options.KeyCacheLifetime, now + options.KeyCacheLifetime + options.StaleKeyLifetime);
+            Keep(name, forgotten, new Kept(caller, now + options.KeyCacheLifetime, now + options.KeyCacheLifetime + options.StaleKeyLifetime));
             return Answer(caller);
         }
 
@@ -60,8 +63,21 @@ internal sealed class KeyVerifier(TenantGrains tenants, GrainCalls calls, Gatewa
             return new KeyCheck(null, AccessRefusal.TenantUnreachable);
         }
 
-        _kept[name] = kept with { Until = now + StalePause };
+        Keep(name, forgotten, kept with { Until = now + StalePause });
         return Answer(kept.Caller);
+    }
+
+    /// <summary>Lets in by a tenant's keys nobody who is not asked about anew.</summary>
+    public void Forget(TenantId tenant)
+    {
+        Interlocked.Increment(ref _forgotten);
+        foreach (var (name, kept) in _kept)
+        {
+            if (kept.Caller?.Tenant == tenant)
+            {
+                _kept.TryRemove(name, out _);
+            }
+        }
     }
 
     public void Dispose() => _verifications.Dispose();
@@ -88,6 +104,16 @@ internal sealed class KeyVerifier(TenantGrains tenants, GrainCalls calls, Gatewa
         },
         patience,
         cancellationToken);
+
+    // What was heard before keys were forgotten is not kept; taken back where the two meet.
+    private void Keep(string name, int forgotten, Kept kept)
+    {
+        _kept[name] = kept;
+        if (Volatile.Read(ref _forgotten) != forgotten)
+        {
+            _kept.TryRemove(name, out _);
+        }
+    }
 
     private void MakeRoom(DateTimeOffset now)
     {

@@ -21,6 +21,9 @@ internal sealed record AccessRefusal(int Http, StatusCode Grpc, string Type, str
     public static AccessRefusal TenantUnreachable { get; } = new(
         StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable, "server_error", "tenant_unreachable", "The API key cannot be checked now: its tenant cannot be reached.");
 
+    public static AccessRefusal BeingErased { get; } = new(
+        StatusCodes.Status503ServiceUnavailable, StatusCode.Unavailable, "server_error", "tenant_erased", "The tenant is being erased.");
+
     public static AccessRefusal NoRoute { get; } = new(
         StatusCodes.Status404NotFound, StatusCode.Unimplemented, "invalid_request_error", "unknown_url", "There is nothing at this URL.");
 

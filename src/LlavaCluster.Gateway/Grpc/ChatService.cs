@@ -24,7 +24,7 @@ internal sealed class ChatService(RequestValidator validator, StatelessChat chat
             }
 
             operation.Complete(answer.Usage);
-            var response = new CompleteResponse { TurnId = turn.TurnId.ToString(), Usage = ProtoWriting.Usage(answer.Usage) };
+            var response = new CompleteResponse { TurnId = turn.TurnId.ToString(), Usage = ProtoWriting.Usage(answer.Usage), SystemFingerprint = ProtoWriting.Fingerprint(turn.Request) };
             foreach (var choice in answer.Answers)
             {
                 var written = new CompleteChoice { Text = choice.Text, Finish = ProtoWriting.Finish(choice.Finish) };
@@ -41,6 +41,7 @@ internal sealed class ChatService(RequestValidator validator, StatelessChat chat
         var (turn, _, operation) = await BeginAsync(request, context);
         using (operation)
         {
+            var fingerprint = ProtoWriting.Fingerprint(turn.Request);
             await foreach (var step in chat.FollowAsync(turn, mayResume: false, context.CancellationToken))
             {
                 operation.Take(step);
@@ -51,7 +52,9 @@ internal sealed class ChatService(RequestValidator validator, StatelessChat chat
 
                 if (step.Sequence > request.ResumeFrom || step.Completed)
                 {
-                    await responseStream.WriteAsync(ProtoWriting.Event(step), context.CancellationToken);
+                    var written = ProtoWriting.Event(step);
+                    (written.SystemFingerprint, fingerprint) = (fingerprint, ""); // said once
+                    await responseStream.WriteAsync(written, context.CancellationToken);
                 }
             }
         }

@@ -42,7 +42,7 @@ internal sealed class ConversationsService(RequestValidator validator, TurnRunne
 
         // The call's deadline bounds the beginning; the answer has none, since nobody need wait for it.
         var begun = await turns.BeginAsync(key, TurnRequests.Kept(valid, turn, parent, key), context.CancellationToken);
-        return begun.IsFailure(out failure, out _) ? throw ErrorWriter.Rpc(failure) : new BeginTurnResponse { TurnId = turn.ToString() };
+        return begun.IsFailure(out failure, out var taken) ? throw ErrorWriter.Rpc(failure) : new BeginTurnResponse { TurnId = turn.ToString(), SystemFingerprint = ProtoWriting.Fingerprint(taken) };
     }
 
     public override async Task Follow(FollowRequest request, IServerStreamWriter<Llava.V1.TurnEvent> responseStream, ServerCallContext context)

@@ -64,6 +64,9 @@ internal static class ProtoWriting
         OwnedBy = model.Owner(tenant),
     };
 
+    /// <summary>The version of the adapter that answers a turn; empty for a base model.</summary>
+    public static string Fingerprint(TurnRequest request) => request.Adapter?.Value ?? "";
+
     public static Turn Turn(TurnView view)
     {
         var turn = new Turn
@@ -74,6 +77,7 @@ internal static class ProtoWriting
             BegunAt = Timestamp.FromDateTimeOffset(view.BegunAt),
             Completed = view.Completed,
             Usage = Usage(view.Usage),
+            SystemFingerprint = Fingerprint(view.Request),
             Failure = view.Failure is { } failure ? ErrorWriter.DetailOf(failure) : null,
         };
         turn.Messages.AddRange(view.Request.Messages.Select(Message));

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Llava.V1;
+using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Tenants;
 using LlavaCluster.Gateway.Auth;
@@ -14,11 +15,14 @@ using KeyInfo = Llava.V1.KeyInfo;
 namespace LlavaCluster.Gateway.Grpc;
 
 /// <summary>Keys, quotas and usage of tenants, for callers with the admin scope only (the route says so).</summary>
-internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls, IObjectStore objects) : Llava.V1.Tenants.TenantsBase
+internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls, IObjectStore objects, TenantDoor door, TimeProvider time) : Llava.V1.Tenants.TenantsBase
 {
     private const int MostLabel = 100;
     private const double MostWeight = 1000;
     private const double MostSeconds = 1e9;
+
+    private static readonly TimeSpan ErasurePatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ErasurePause = TimeSpan.FromMilliseconds(50);
 
     public override async Task<CreateKeyResponse> CreateKey(CreateKeyRequest request, ServerCallContext context)
     {
@@ -33,6 +37,7 @@ internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls, IOb
 
         ChatService.Throw(checks);
         ImmutableArray<string> scopes = request.Scopes.Count == 0 ? [Scopes.Chat] : [.. request.Scopes.Distinct()];
+        await RequireOpenAsync(tenant, context);
         // Not repeated: whether the first attempt made a key nobody knows, and the second would make another.
         var asked = await calls.RepeatAsync(() => tenants.Tenant(tenant).CreateKeyAsync(request.Label, scopes, context.CancellationToken), TimeSpan.Zero, context.CancellationToken);
         return asked.IsFailure(out var failure, out var created) ? throw ErrorWriter.Rpc(failure) : new CreateKeyResponse { Info = Info(created.Info), ApiKey = created.ApiKey };
@@ -68,6 +73,11 @@ internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls, IOb
         }
 
         ChatService.Throw(checks);
+        if (TenantId.TryParse(request.Tenant, out var named))
+        {
+            await RequireOpenAsync(named.Value, context);
+        }
+
         return await AskAsync(request.Tenant, async tenant =>
         {
             await tenant.SetQuotaAsync(valid, context.CancellationToken);
@@ -91,6 +101,45 @@ internal sealed class TenantsService(TenantGrains tenants, GrainCalls calls, IOb
             TrainingSecondsToday = usage.TrainingSecondsToday,
             StoredBytes = (await objects.TotalsAsync(TenantId.Parse(request.Tenant), context.CancellationToken)).Bytes,
         };
+    }
+
+    public override async Task<EraseTenantResponse> EraseTenant(EraseTenantRequest request, ServerCallContext context)
+    {
+        var checks = new FieldChecks();
+        var tenant = Tenant(request.Tenant, checks);
+        var id = Guid.NewGuid();
+        if (request.ErasureId.Length > 0 && !Guid.TryParse(request.ErasureId, out id))
+        {
+            checks.Fail("erasure_id", "must be a UUID, as an answer to this call has it.");
+        }
+
+        ChatService.Throw(checks);
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            var asked = await calls.RepeatAsync(() => tenants.Erasure(tenant).BeginAsync(id, context.CancellationToken), context.CancellationToken);
+            if (asked.IsFailure(out var failure, out var erasure))
+            {
+                throw ErrorWriter.Rpc(failure);
+            }
+
+            if (erasure.FinishedAt is not null || time.GetElapsedTime(began) >= ErasurePatience)
+            {
+                return ProtoErasure.Write(erasure);
+            }
+
+            id = erasure.Id; // one that was begun before goes on
+            await Task.Delay(ErasurePause, time, context.CancellationToken);
+        }
+    }
+
+    /// <summary>What is made for a tenant while it is erased would go with it.</summary>
+    private async Task RequireOpenAsync(TenantId tenant, ServerCallContext context)
+    {
+        if (await door.IsClosedAsync(tenant, context.CancellationToken))
+        {
+            throw ErrorWriter.Rpc(new ChatFailure(ChatFailureKind.Conflict, $"tenant must not be one that is being erased; {tenant} is.", "tenant", TimeSpan.FromSeconds(1)));
+        }
     }
 
     private static TenantId Tenant(string name, FieldChecks checks)

@@ -27,6 +27,12 @@ internal sealed class TenantGrains(IGrainFactory grains, TenantStamps stamps)
         return grains.GetGrain<ITenantGrain>(tenant.Value);
     }
 
+    public ITenantErasureGrain Erasure(TenantId tenant)
+    {
+        stamps.Stamp(tenant);
+        return grains.GetGrain<ITenantErasureGrain>(tenant.Value);
+    }
+
     public ITrainingJobGrain Job(TrainingJobKey key)
     {
         stamps.Stamp(key.Tenant);

@@ -56,6 +56,12 @@ internal sealed class AdaptersGrain(IAdapterStore store, IObjectStore objects) :
         return true;
     }
 
+    public async Task EraseAsync(CancellationToken cancellationToken)
+    {
+        await store.DeleteAsync(_tenant, cancellationToken);
+        _record = new AdapterRecord(0, []);
+    }
+
     private async Task<AdapterAnswer> ChangeAsync(string name, (AdapterRecord Record, ChatFailure? Failure) change, CancellationToken cancellationToken)
     {
         var failure = change.Failure;

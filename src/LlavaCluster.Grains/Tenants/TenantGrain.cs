@@ -162,6 +162,12 @@ internal sealed class TenantGrain(ITenantStore store, TimeProvider clock) : Grai
         _training.Totals.Seconds,
         _training.Today(clock.GetUtcNow())));
 
+    public async Task EraseAsync(CancellationToken cancellationToken)
+    {
+        await store.DeleteAsync(_tenant, cancellationToken);
+        DeactivateOnIdle(); // and knows nothing of it when it comes back
+    }
+
     private async Task WriteAsync(TenantChange change, CancellationToken cancellationToken)
     {
         if (await TryWriteAsync(change, cancellationToken) is { } fault)

@@ -68,6 +68,16 @@ internal sealed class JobJournal(TrainingJobKey job, ITrainingStore store, TimeP
         return null;
     }
 
+    /// <summary>Removes the job; who watches it hears no more.</summary>
+    /// <exception cref="IOException">The store did not take the write.</exception>
+    public async Task DeleteAsync()
+    {
+        await store.DeleteAsync(job, CancellationToken.None);
+        Record = null;
+        _changed.SetResult();
+        _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
     /// <summary>Whether some job of the tenant names an object.</summary>
     public Task<bool> IsNamedAsync(ObjectId id, CancellationToken cancellationToken) => store.IsNamedAsync(job.Tenant, id, cancellationToken);
 

@@ -113,6 +113,22 @@ internal sealed partial class TrainingJobGrain(ITrainingStore store, IObjectStor
         await _coordinator.TendAsync();
     }
 
+    public async Task EraseAsync(CancellationToken cancellationToken)
+    {
+        if (_journal.Record is not null && !_journal.HasEnded && await _coordinator.CancelAsync() is { } failure)
+        {
+            throw new OrleansException($"Job {_key} was not cancelled: {failure.Message}");
+        }
+
+        if (_journal.Record is not null)
+        {
+            await _journal.DeleteAsync();
+        }
+
+        Unwind();
+        DeactivateOnIdle();
+    }
+
     public Task<TrainerOrder> ReportAsync(TrainerReport report, CancellationToken cancellationToken) =>
         _journal.Record is null ? Task.FromResult(TrainerOrder.Leave) : _coordinator.ReportAsync(report);
 

@@ -1,65 +1,21 @@
+using System.Collections.Immutable;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
+using LlavaCluster.Grains.Keeping;
 using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.Storage.Training;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace LlavaCluster.Grains.Training;
 
-/// <summary>Wakes the jobs that have not ended, so that one whose front was lost goes on from another: the store is the reminder.</summary>
-internal sealed partial class TrainingKeeper(ITrainingStore store, IGrainFactory grains, TenantStamps stamps, TimeProvider clock, ILogger<TrainingKeeper> logger) : BackgroundService
+/// <summary>Wakes the jobs that have not ended.</summary>
+internal sealed class TrainingKeeper(ITrainingStore store, IGrainFactory grains, TenantStamps stamps, TimeProvider clock, ILogger<TrainingKeeper> logger) : GrainKeeper<TrainingJobKey>(clock, logger)
 {
-    private static readonly TimeSpan Round = TimeSpan.FromSeconds(3);
+    protected override Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.UnfinishedAsync(cancellationToken);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task WakeAsync(TrainingJobKey key, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(Round, clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await TendAsync(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The host stops.
-        }
+        stamps.Stamp(key.Tenant);
+        await grains.GetGrain<ITrainingJobGrain>(key.ToString()).TendAsync(cancellationToken);
     }
-
-    private async Task TendAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            foreach (var job in await store.UnfinishedAsync(stoppingToken))
-            {
-                await WakeAsync(job, stoppingToken);
-            }
-        }
-        catch (Exception fault) when (fault is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
-        {
-            // The next round tries again.
-            LogSkipped(fault.Message);
-        }
-    }
-
-    private async Task WakeAsync(TrainingJobKey job, CancellationToken stoppingToken)
-    {
-        try
-        {
-            stamps.Stamp(job.Tenant);
-            await grains.GetGrain<ITrainingJobGrain>(job.ToString()).TendAsync(stoppingToken);
-        }
-        catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
-        {
-            LogNotWoken(job, fault.Message);
-        }
-    }
-
-    [LoggerMessage(LogLevel.Warning, "A round of the training keeper was skipped: {Reason}")]
-    private partial void LogSkipped(string reason);
-
-    [LoggerMessage(LogLevel.Warning, "Job {Job} was not woken: {Reason}")]
-    private partial void LogNotWoken(TrainingJobKey job, string reason);
 }

@@ -14,6 +14,10 @@ public interface IAdapterStore
     /// <param name="record">Of the version that the caller has seen; if it is another by now the write is a conflict.</param>
     /// <returns>Null if it is durable.</returns>
     Task<StorageFault?> WriteAsync(TenantId tenant, AdapterRecord record, CancellationToken cancellationToken);
+
+    /// <summary>Removes a tenant's record.</summary>
+    /// <exception cref="IOException">The store did not take the write.</exception>
+    Task DeleteAsync(TenantId tenant, CancellationToken cancellationToken);
 }
 
 public sealed record AdapterRecord(long Version, ImmutableArray<StoredAdapter> Adapters);

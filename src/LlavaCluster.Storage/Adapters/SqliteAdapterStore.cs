@@ -24,4 +24,7 @@ public sealed class SqliteAdapterStore(SqliteStore store) : IAdapterStore
             cancellationToken);
         return result.Fault ?? result.Value;
     }
+
+    public async Task DeleteAsync(TenantId tenant, CancellationToken cancellationToken) =>
+        (await store.WriteAsync(session => session.Run("DELETE FROM adapters WHERE tenant=$0", tenant.Value), cancellationToken)).ValueOrThrow();
 }

@@ -29,6 +29,9 @@ public interface IConversationLog
     /// <exception cref="IOException">The store did not take the write.</exception>
     Task<bool> DeleteAsync(ConversationKey conversation, CancellationToken cancellationToken);
 
+    /// <summary>Conversations of a tenant, the first so many of whatever order.</summary>
+    Task<ImmutableArray<ConversationKey>> ListAsync(TenantId tenant, int limit, CancellationToken cancellationToken);
+
     /// <summary>Conversations with a turn that is begun and not settled.</summary>
     Task<ImmutableArray<ConversationKey>> UnfinishedAsync(CancellationToken cancellationToken);
 

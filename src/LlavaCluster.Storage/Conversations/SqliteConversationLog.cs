@@ -57,6 +57,10 @@ public sealed class SqliteConversationLog(SqliteStore store) : IConversationLog
         return result.ValueOrThrow();
     }
 
+    public Task<ImmutableArray<ConversationKey>> ListAsync(TenantId tenant, int limit, CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query("SELECT id FROM conversation WHERE tenant=$0 LIMIT $1", row => ConversationKey.Parse($"{tenant}/{row.GetString(0)}"), tenant.Value, limit).ToImmutableArray(),
+        cancellationToken);
+
     public Task<ImmutableArray<ConversationKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.ReadAsync(
         session => session.Query(
             "SELECT tenant, id FROM conversation WHERE running > 0 ORDER BY key",

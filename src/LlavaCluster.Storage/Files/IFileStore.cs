@@ -18,6 +18,10 @@ public interface IFileStore
     /// <summary>Forgets a file; its object stays.</summary>
     /// <returns>False where there was none.</returns>
     Task<bool> RemoveAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
+
+    /// <summary>Forgets all files of a tenant; their objects stay.</summary>
+    /// <exception cref="IOException">The store did not take the write.</exception>
+    Task EraseAsync(TenantId tenant, CancellationToken cancellationToken);
 }
 
 /// <param name="Id">The object that has the bytes.</param>

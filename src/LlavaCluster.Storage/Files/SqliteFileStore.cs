@@ -42,6 +42,9 @@ public sealed class SqliteFileStore(SqliteStore store) : IFileStore
         return result.Fault is { } fault ? throw new IOException($"The file was not removed: {fault}.") : result.Value > 0;
     }
 
+    public async Task EraseAsync(TenantId tenant, CancellationToken cancellationToken) =>
+        (await store.WriteAsync(session => session.Run("DELETE FROM file WHERE tenant=$0", tenant.Value), cancellationToken)).ValueOrThrow();
+
     private static StoredFile Read(SqliteDataReader row) =>
         new(ObjectId.Parse(row.GetString(0)), row.GetString(1), row.GetString(2), row.GetInt64(3), new DateTimeOffset(row.GetInt64(4), TimeSpan.Zero));
 }

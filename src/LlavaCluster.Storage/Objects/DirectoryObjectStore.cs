@@ -84,6 +84,23 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
         },
         cancellationToken);
 
+    public async Task DeleteUnlessAsync(TenantId tenant, ObjectId id, Func<Task<bool>> isNeeded)
+    {
+        var (path, aside) = (PathOf(tenant, id), Temporary(tenant));
+        if (!File.Exists(path))
+        {
+            return;
+        }
+
+        File.Move(path, aside);
+        if (await isNeeded())
+        {
+            File.Move(aside, path, overwrite: true);
+        }
+
+        Drop(aside);
+    }
+
     public Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken) => Task.Run(() => Totals(tenant), cancellationToken);
 
     public Task<ObjectTotals> EraseAsync(TenantId tenant, CancellationToken cancellationToken) => Task.Run(

@@ -19,6 +19,11 @@ public interface IObjectStore
 
     Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Deletes an object unless it is needed. Whether it is is asked when it is no longer there: who makes it needed and finds it after that keeps it, for what is needed is put back.
+    /// </summary>
+    Task DeleteUnlessAsync(TenantId tenant, ObjectId id, Func<Task<bool>> isNeeded);
+
     /// <summary>Count and bytes of a tenant's objects.</summary>
     Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken);
 

@@ -63,6 +63,7 @@ internal static class Schema
         CREATE TABLE IF NOT EXISTS file(
             tenant TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL,
             PRIMARY KEY(tenant, id)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS erasure(tenant TEXT PRIMARY KEY, version INTEGER NOT NULL, finished INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
 
         """;
 }

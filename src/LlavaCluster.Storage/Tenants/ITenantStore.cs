@@ -12,4 +12,8 @@ public interface ITenantStore
     /// <param name="version">The version the caller has seen; if it is another by now the write is a conflict.</param>
     /// <returns>Null if the change is durable.</returns>
     Task<StorageFault?> WriteAsync(TenantId tenant, long version, TenantChange change, CancellationToken cancellationToken);
+
+    /// <summary>Removes all of a tenant, its usage too.</summary>
+    /// <exception cref="IOException">The store did not take the write; a repeated call goes on.</exception>
+    Task DeleteAsync(TenantId tenant, CancellationToken cancellationToken);
 }

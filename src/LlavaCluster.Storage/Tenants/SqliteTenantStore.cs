@@ -9,6 +9,8 @@ namespace LlavaCluster.Storage.Tenants;
 /// <summary>Tenants in a SQLite file.</summary>
 public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
 {
+    private const int RowsAtOnce = 10_000;
+
     public Task<TenantRecord> ReadAsync(TenantId tenant, CancellationToken cancellationToken) => store.ReadAsync(
         session =>
         {
@@ -24,6 +26,27 @@ public sealed class SqliteTenantStore(SqliteStore store) : ITenantStore
     {
         var result = await store.WriteAsync(session => Write(session, tenant.Value, version, change), cancellationToken);
         return result.Fault ?? result.Value;
+    }
+
+    public async Task DeleteAsync(TenantId tenant, CancellationToken cancellationToken)
+    {
+        // In parts, so that the tokens of other tenants' answers do not wait for a ledger of millions of lines.
+        var removed = RowsAtOnce;
+        while (removed == RowsAtOnce)
+        {
+            var result = await store.WriteAsync(
+                session => session.Run("DELETE FROM usage_entry WHERE tenant=$0 AND turn IN (SELECT turn FROM usage_entry WHERE tenant=$0 LIMIT $1)", tenant.Value, RowsAtOnce),
+                cancellationToken);
+            removed = result.ValueOrThrow();
+        }
+
+        var rest = await store.WriteAsync(
+            session => session.Run("DELETE FROM tenant_key WHERE tenant=$0", tenant.Value)
+                + session.Run("DELETE FROM tenant_lease WHERE tenant=$0", tenant.Value)
+                + session.Run("DELETE FROM tenant_job WHERE tenant=$0", tenant.Value)
+                + session.Run("DELETE FROM tenant WHERE name=$0", tenant.Value),
+            cancellationToken);
+        rest.ValueOrThrow();
     }
 
     private static TenantRecord Read(SqliteSession session, string tenant)

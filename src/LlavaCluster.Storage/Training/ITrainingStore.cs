@@ -22,11 +22,18 @@ public interface ITrainingStore
     /// <summary>A tenant's jobs created before one, or the latest: the latest first.</summary>
     Task<ImmutableArray<TrainingJobInfo>> ListAsync(TenantId tenant, string? before, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Removes a job and its events; the objects it names stay.</summary>
+    /// <exception cref="IOException">The store did not take the write.</exception>
+    Task DeleteAsync(TrainingJobKey job, CancellationToken cancellationToken);
+
     /// <summary>How many of a tenant's jobs have not ended.</summary>
     Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken);
 
     /// <summary>Whether some job of a tenant names an object, as a checkpoint or otherwise: equal states of two jobs are one object.</summary>
     Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
+
+    /// <summary>A job that has not ended and needs a file to train on or to judge by; null where none does.</summary>
+    Task<TrainingJobKey?> NeedingAsync(TenantId tenant, ObjectId file, CancellationToken cancellationToken);
 
     /// <summary>The jobs of all tenants that have not ended, the oldest first.</summary>
     Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken);

@@ -41,12 +41,29 @@ public sealed class SqliteTrainingStore(SqliteStore store) : ITrainingStore
             limit).ToImmutableArray(),
         cancellationToken);
 
+    public async Task DeleteAsync(TrainingJobKey job, CancellationToken cancellationToken)
+    {
+        var result = await store.WriteAsync(
+            session => session.Run("DELETE FROM training_event WHERE tenant=$0 AND job=$1", job.Tenant.Value, job.Id)
+                + session.Run("DELETE FROM training_job WHERE tenant=$0 AND id=$1", job.Tenant.Value, job.Id),
+            cancellationToken);
+        result.ValueOrThrow();
+    }
+
     public Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken) => store.ReadAsync(
         session => Convert.ToInt32(session.Scalar("SELECT count(*) FROM training_job WHERE tenant=$0 AND ended=0", tenant.Value), CultureInfo.InvariantCulture),
         cancellationToken);
 
     public Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => store.ReadAsync(
         session => Convert.ToInt32(session.Scalar("SELECT EXISTS(SELECT 1 FROM training_job WHERE tenant=$0 AND instr(record, $1) > 0)", tenant.Value, id.Value), CultureInfo.InvariantCulture) != 0,
+        cancellationToken);
+
+    public Task<TrainingJobKey?> NeedingAsync(TenantId tenant, ObjectId file, CancellationToken cancellationToken) => store.ReadAsync(
+        session => session.Query(
+            "SELECT record FROM training_job WHERE tenant=$0 AND ended=0 AND instr(record, $1) > 0",
+            row => StoredJson.Read<TrainingJobRecord>(row.GetString(0)).Info,
+            tenant.Value,
+            file.Value).Where(job => job.Spec.TrainingFile == file || job.Spec.Images == file || job.Spec.ValidationFile == file).Select(job => (TrainingJobKey?)job.Key).FirstOrDefault(),
         cancellationToken);
 
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => store.ReadAsync(

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
 using LlavaCluster.Abstractions.Chat;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Engine;
@@ -18,7 +16,6 @@ namespace LlavaCluster.Worker.Serving;
 internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config, IObjectStore objects, WorkerOptions options, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private const string Field = "adapter";
-    private const int CopyBytes = 1 << 16;
     private const int MostWaiting = 64;
     private const int MostKnown = 4096;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -53,6 +50,46 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
             }
 
             return new ValueTask<ChatFailure?>(load.WaitAsync(cancellationToken));
+        }
+    }
+
+    /// <summary>Null where a request for the adapter could be answered with this model, or why not. The engine has it no more than before.</summary>
+    public async Task<ChatFailure?> CheckAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
+        await _places.WaitAsync(end.Token);
+        try
+        {
+            await using var stored = await objects.OpenAsync(tenant, adapter, end.Token);
+            return stored is null ? NotStored(adapter) : await ReadAsync(stored, adapter, DropAsync, end.Token);
+        }
+        finally
+        {
+            _places.Release();
+        }
+
+        static Task<ChatFailure?> DropAsync(LoraWeights weights)
+        {
+            weights.Dispose();
+            return Task.FromResult<ChatFailure?>(null);
+        }
+    }
+
+    /// <summary>Forgets what a tenant has, once its loads have ended.</summary>
+    /// <returns>What other tenants are known to have.</returns>
+    public async Task<IReadOnlySet<ContentDigest>> ForgetAsync(TenantId tenant)
+    {
+        Task<ChatFailure?>[] loads;
+        lock (_gate)
+        {
+            loads = [.. _loads.Where(load => load.Key.Tenant == tenant).Select(load => load.Value)];
+        }
+
+        await Task.WhenAll(loads);
+        lock (_gate)
+        {
+            _known.RemoveWhere(known => known.Tenant == tenant);
+            return _known.Concat(_loads.Keys).Select(known => ContentDigest.Parse(known.Adapter.Value)).ToHashSet();
         }
     }
 
@@ -120,7 +157,7 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
         await using var stored = await objects.OpenAsync(tenant, adapter, cancellationToken);
         if (stored is null)
         {
-            return new ChatFailure(ChatFailureKind.ModelNotFound, $"The adapter {adapter} is not stored.", Field);
+            return NotStored(adapter);
         }
 
         var digest = ContentDigest.Parse(adapter.Value);
@@ -129,17 +166,25 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
             return null;
         }
 
+        return await ReadAsync(stored, adapter, async weights => await engine.LoadAdapterAsync(digest, weights, cancellationToken) is { } refusal ? Of(refusal) : null, cancellationToken);
+    }
+
+    /// <param name="take">Gets the weights, its own from then on, and says what comes of it.</param>
+    private async Task<ChatFailure?> ReadAsync(Stream stored, ObjectId adapter, Func<LoraWeights, Task<ChatFailure?>> take, CancellationToken cancellationToken)
+    {
         var file = Path.Combine(Path.GetTempPath(), $"llava-adapter-{Guid.NewGuid():n}");
         try
         {
-            if (await CopyAsync(stored, file, digest, cancellationToken) is { } failure)
+            switch (await ObjectCopy.WriteAsync(stored, adapter, file, options.AdapterObjectBytes, cancellationToken))
             {
-                return failure;
+                case ObjectCopyOutcome.TooLong:
+                    return new ChatFailure(ChatFailureKind.InvalidRequest, $"An adapter must be stored in <= {options.AdapterObjectBytes} bytes; {adapter} is larger.", Field);
+                case ObjectCopyOutcome.Damaged:
+                    return new ChatFailure(ChatFailureKind.ModelUnavailable, $"The adapter {adapter} is damaged where it is stored.", Field);
             }
 
             // On a thread of its own: it reads and converts as many bytes as the adapter has.
-            var weights = await Task.Factory.StartNew(() => LoraAdapterReader.Read(file, config), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            return await engine.LoadAdapterAsync(digest, weights, cancellationToken) is { } refusal ? Of(refusal) : null;
+            return await take(await Task.Factory.StartNew(() => LoraAdapterReader.Read(file, config), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
         }
         catch (CheckpointException refusal)
         {
@@ -151,33 +196,7 @@ internal sealed partial class AdapterLoader(LlmEngine engine, LlavaConfig config
         }
     }
 
-    private async Task<ChatFailure?> CopyAsync(Stream stored, string file, ContentDigest digest, CancellationToken cancellationToken)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
-        try
-        {
-            await using var copy = new FileStream(file, FileMode.CreateNew, FileAccess.Write);
-            var length = 0L;
-            for (int read; (read = await stored.ReadAsync(buffer.AsMemory(0, CopyBytes), cancellationToken)) > 0;)
-            {
-                length += read;
-                if (length > options.AdapterObjectBytes)
-                {
-                    return new ChatFailure(ChatFailureKind.InvalidRequest, $"An adapter must be stored in <= {options.AdapterObjectBytes} bytes; {digest} is larger.", Field);
-                }
-
-                hash.AppendData(buffer, 0, read);
-                await copy.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
-        return new ContentDigest(hash.GetHashAndReset()) == digest ? null : new ChatFailure(ChatFailureKind.ModelUnavailable, $"The adapter {digest} is damaged where it is stored.", Field);
-    }
+    private static ChatFailure NotStored(ObjectId adapter) => new(ChatFailureKind.ModelNotFound, $"The adapter {adapter} is not stored.", Field);
 
     private static ChatFailure Of(Submission.Rejected refusal) =>
         refusal.Reason == RejectionReason.TooLarge ? new ChatFailure(ChatFailureKind.InvalidRequest, refusal.Message, Field) : Failures.Of(refusal) with { Field = Field };

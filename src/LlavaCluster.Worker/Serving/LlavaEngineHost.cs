@@ -3,11 +3,13 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Engine;
 using LlavaCluster.Engine.Execution;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Operations;
+using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.Model;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Kernels.Decoding;
@@ -27,6 +29,7 @@ internal sealed partial class LlavaEngineHost(
     private const int SubmissionAttempts = 3;
 
     private readonly ILogger _logger = loggers.CreateLogger<LlavaEngineHost>();
+    private readonly TenantWork _work = new();
     private Task? _starting;
     private ServedModel? _model;
     private LlmEngine? _engine;
@@ -79,6 +82,8 @@ internal sealed partial class LlavaEngineHost(
 
     public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var entered = _work.Enter(request.Tenant, end.Cancel);
         if (_engine is not { } engine || _model is not { } model || _prompts is not { } prompts || _adapters is not { } adapters)
         {
             yield return Failed(new ChatFailure(ChatFailureKind.ModelUnavailable, "The model is loading."));
@@ -97,7 +102,7 @@ internal sealed partial class LlavaEngineHost(
             yield break;
         }
 
-        var (prompt, failure) = await prompts.BuildAsync(request, cancellationToken);
+        var (prompt, failure) = await prompts.BuildAsync(request, end.Token);
         var counted = failure is null ? PromptSize.Of(prompt) : default;
         failure ??= CheckContext(model.Card, counted);
         if (failure is not null)
@@ -108,10 +113,29 @@ internal sealed partial class LlavaEngineHost(
 
         yield return new GenerateUpdate { Usage = new TokenUsage(counted.Tokens, counted.ImageTokens, 0, 0) };
         var run = EngineRequests.Make(request, prompt, Salt(request), model.Card.ContextLength - counted.Tokens);
-        await foreach (var update in RunAsync(engine, adapters, model, request, run, cancellationToken))
+        await foreach (var update in RunAsync(engine, adapters, model, request, run, end.Token))
         {
             yield return update;
         }
+    }
+
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) =>
+        _adapters?.CheckAsync(tenant, adapter, cancellationToken) ?? Task.FromResult<ChatFailure?>(new ChatFailure(ChatFailureKind.ModelUnavailable, "The model is loading."));
+
+    public async Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken)
+    {
+        if (!_work.End(tenant))
+        {
+            return null;
+        }
+
+        if (_engine is not { } engine || _adapters is not { } adapters)
+        {
+            return default(ErasedCaches);
+        }
+
+        var erased = await engine.EraseTenantAsync(tenant.Value, await adapters.ForgetAsync(tenant), cancellationToken);
+        return new ErasedCaches(erased.Blocks, erased.Images, erased.Adapters);
     }
 
     /// <summary>The host knows this object as several services and disposes each of them; the first time counts.</summary>

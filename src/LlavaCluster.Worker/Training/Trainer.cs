@@ -59,6 +59,27 @@ internal sealed class Trainer(TrainerSurroundings surroundings, ILoggerFactory l
         }
     }
 
+    /// <summary>Leaves a tenant's job and deletes what is copied of its data, also what trainers left that were killed.</summary>
+    /// <returns>False while it still leaves.</returns>
+    public bool Erase(TenantId tenant)
+    {
+        lock (_gate)
+        {
+            if (_session?.Job.Tenant == tenant)
+            {
+                _session.Leave();
+                return false;
+            }
+
+            foreach (var left in surroundings.LeftFolders(isIdle: _session is null))
+            {
+                left.Delete(recursive: true);
+            }
+
+            return true;
+        }
+    }
+
     /// <summary>A trainer does not hold a stopping process up: its job goes on from its group's state, or a checkpoint.</summary>
     public async Task DrainAsync(CancellationToken cancellationToken)
     {

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Storage.Objects;
 
@@ -40,18 +39,7 @@ internal sealed class TrainerFolder : IDisposable
     private async Task<bool> TryFetchAsync(ObjectId id, string path)
     {
         await using var stored = await _objects.OpenAsync(_tenant, id, _stop);
-        if (stored is null)
-        {
-            return false;
-        }
-
-        await using (var copy = System.IO.File.Create(path))
-        {
-            await stored.CopyToAsync(copy, _stop);
-        }
-
-        await using var written = System.IO.File.OpenRead(path);
-        return ObjectId.OfHash(await SHA256.HashDataAsync(written, _stop)) == id;
+        return stored is not null && await ObjectCopy.WriteAsync(stored, id, path, long.MaxValue, _stop) == ObjectCopyOutcome.Whole;
     }
 
     private async Task<StoredObject> StoreAsync(string path)

@@ -3,6 +3,7 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Hosting;
+using LlavaCluster.Hosting.Operations;
 using LlavaCluster.Hosting.Tenancy;
 using LlavaCluster.Storage.Objects;
 using LlavaCluster.Training.Distributed;
@@ -15,8 +16,10 @@ namespace LlavaCluster.Worker.Training;
 
 /// <summary>What a trainer reaches outside itself: the engine beside which it works, the tenant's objects, the job's grain, and the address at which other trainers find it.</summary>
 internal sealed class TrainerSurroundings(
-    LlavaEngineHost engine, IObjectStore objects, DataDirectory data, IGrainFactory grains, TenantStamps stamps, LlavaCluster.Hosting.ClusterOptions cluster, WorkerOptions options, IOptions<SiloOptions> silo, TimeProvider clock)
+    LlavaEngineHost engine, IObjectStore objects, DataDirectory data, IGrainFactory grains, TenantStamps stamps, LlavaCluster.Hosting.ClusterOptions cluster, ClusterSilos silos, WorkerOptions options, IOptions<SiloOptions> silo, TimeProvider clock)
 {
+    private readonly string _folders = Path.Combine(data.Path, "trainers");
+
     public LlavaEngineHost Engine => engine;
 
     public IObjectStore Objects => objects;
@@ -25,6 +28,13 @@ internal sealed class TrainerSurroundings(
 
     /// <summary>Where a trainer of this silo, whose name no other process has, may keep files.</summary>
     public string Folder { get; } = Path.Combine(data.Path, "trainers", Uri.EscapeDataString(silo.Value.SiloName));
+
+    /// <summary>What trainers of this data directory left that were killed: those of silos that are no more, and this one's where it is idle.</summary>
+    public IReadOnlyList<DirectoryInfo> LeftFolders(bool isIdle)
+    {
+        var all = new DirectoryInfo(_folders);
+        return all.Exists ? [.. all.EnumerateDirectories().Where(folder => folder.FullName == Folder ? isIdle : !silos.Lives(Uri.UnescapeDataString(folder.Name)))] : [];
+    }
 
     public TimeProvider Clock => clock;
 

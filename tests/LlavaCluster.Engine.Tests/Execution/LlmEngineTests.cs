@@ -138,7 +138,7 @@ public sealed class LlmEngineTests : IAsyncDisposable
     public async Task EraseTenantAsync_AfterTheEngineHasStopped_FindsNothing()
     {
         await _engine.DisposeAsync();
-        Assert.Equal((0, 0), await _engine.EraseTenantAsync("a", Token).WaitAsync(TimeSpan.FromSeconds(30), Token));
+        Assert.Equal(default, await _engine.EraseTenantAsync("a", new HashSet<ContentDigest>(), Token).WaitAsync(TimeSpan.FromSeconds(30), Token));
     }
 
     [Fact]

@@ -32,6 +32,8 @@ internal sealed class FakeAdapters : IAdaptersGrain
         return Task.FromResult(known);
     }
 
+    public Task EraseAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
     private Task<AdapterAnswer> ChangeAsync(string name, Func<AdapterInfo, AdapterInfo> change)
     {
         _adapters = _adapters.SetItem(name, change(_adapters[name]));

@@ -106,4 +106,6 @@ internal sealed class FakeJob(string key) : ITrainingJobGrain
         Info = Info is null ? null : change(Info);
         return Task.FromResult(new TrainingJobAnswer(Info, Info is null ? new ChatFailure(ChatFailureKind.NotFound, "none") : null));
     }
+
+    public Task EraseAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 }

@@ -60,5 +60,7 @@ internal sealed class FakeTenant(string name) : ITenantGrain
         return Task.CompletedTask;
     }
 
+    public Task EraseAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<TenantUsage> UsageAsync(CancellationToken cancellationToken) => Task.FromResult(new TenantUsage(Quota, 1, 2, 30, 18, 12));
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Gateway.Adapters;
 using Grpc.Net.Client;
 using LlavaCluster.Hosting;
 using LlavaCluster.Hosting.Tenancy;
@@ -68,6 +69,7 @@ internal sealed class GatewayServer : IAsyncDisposable
         builder.Logging.ClearProviders().AddProvider(logs).SetMinimumLevel(LogLevel.Trace);
         builder.Services.AddSingleton<IGrainFactory>(grains);
         builder.Services.AddSingleton<IModelCatalog>(new OneModel());
+        builder.Services.AddSingleton<IAdapterFit, FakeFit>();
         builder.Services.AddSingleton<IObjectStore>(new DirectoryObjectStore(Path.Combine(folder, "objects")));
         builder.Services.AddSingleton<IFileStore, MemoryFiles>();
         builder.Services.AddSingleton<ITrainingStore>(new ScriptedJobList(grains));

@@ -34,6 +34,8 @@ internal sealed class MemoryFiles : IFileStore
     }
 
     public Task<bool> RemoveAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => Task.FromResult(_files.TryRemove((tenant, id), out _));
+
+    public Task EraseAsync(TenantId tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
 }
 
 /// <summary>The list of the scripted jobs, in the order of their ids.</summary>
@@ -49,9 +51,14 @@ internal sealed class ScriptedJobList(FakeGrains grains) : ITrainingStore
     public Task<ImmutableArray<TrainingJobInfo>> ListAsync(TenantId tenant, string? before, int limit, CancellationToken cancellationToken) =>
         Task.FromResult(Of(tenant).Where(job => before is null || string.CompareOrdinal(job.Key.Id, before) < 0).OrderByDescending(job => job.Key.Id, StringComparer.Ordinal).Take(limit).ToImmutableArray());
 
+    public Task DeleteAsync(TrainingJobKey job, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<int> CountUnfinishedAsync(TenantId tenant, CancellationToken cancellationToken) => Task.FromResult(Of(tenant).Count(job => job.FinishedAt is null));
 
     public Task<bool> IsNamedAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<TrainingJobKey?> NeedingAsync(TenantId tenant, ObjectId file, CancellationToken cancellationToken) =>
+        Task.FromResult(Of(tenant).Where(job => job.FinishedAt is null && job.Spec.TrainingFile == file).Select(job => (TrainingJobKey?)job.Key).FirstOrDefault());
 
     public Task<ImmutableArray<TrainingJobKey>> UnfinishedAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 

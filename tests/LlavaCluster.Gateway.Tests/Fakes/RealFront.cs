@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using LlavaCluster.Abstractions.Workers;
+using LlavaCluster.Gateway.Adapters;
 using LlavaCluster.Grains;
 using LlavaCluster.Hosting;
 using Microsoft.AspNetCore.Builder;
@@ -37,6 +38,7 @@ internal sealed class RealFront : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLlava(new IPEndPoint(IPAddress.Loopback, 0)));
         builder.Services.AddLlavaGrains();
         builder.Services.AddSingleton<IModelCatalog>(new OneModel());
+        builder.Services.AddSingleton<IAdapterFit, FakeFit>();
         builder.Services.AddLlavaGateway(options);
         var app = builder.Build();
         app.MapLlavaGateway();

@@ -128,6 +128,17 @@ public sealed class AdaptersTests(FrontFixture fixture) : IClassFixture<FrontFix
     }
 
     [Fact]
+    public async Task Import_OfAnAdapterThatDoesNotFitItsBase_IsRefusedAndKeepsNothing()
+    {
+        using var api = await fixture.ApiAsync("misfit");
+        var file = TestAdapters.File(FakeFit.Misfit);
+        var error = (await ImportAsync(api, file, status: HttpStatusCode.BadRequest))["error"]!;
+        Assert.Equal(("file", $"The adapter {ObjectId.Of(file)} cannot be used with this model: it: tensor 'a' must have shape [2]."), ((string)error["param"]!, (string)error["message"]!));
+        Assert.Empty((await api.GetAsync("/v1/adapters"))["data"]!.AsArray());
+        Assert.Equal(0, (await TotalsAsync("misfit")).Count);
+    }
+
+    [Fact]
     public async Task Import_ThatBreaksAfterItsFile_KeepsNothing()
     {
         using var api = await fixture.ApiAsync("cut-off");

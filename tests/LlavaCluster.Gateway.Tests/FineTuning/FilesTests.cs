@@ -106,6 +106,41 @@ public sealed class FilesTests : IAsyncLifetime
         Assert.Equal($"file-{Convert.ToHexStringLower(SHA256.HashData(content))}", (string)made["id"]!);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Uploads_OfTheSameContentOfWhichOneFails_LeaveTheOtherWhole(bool failsLast)
+    {
+        var (failing, going) = (new HeldForm(Api.Conversations, "nonsense"), new HeldForm(Api.Conversations, "fine-tune"));
+        using var http = _server.Http();
+        var (failed, made) = (http.PostAsync("/v1/files", failing, Cancel), http.PostAsync("/v1/files", going, Cancel));
+        await Task.WhenAll(failing.HasSentItsFile, going.HasSentItsFile);
+        var id = $"file-{Convert.ToHexStringLower(SHA256.HashData(Api.Conversations))}";
+        while ((await TotalsAsync()).Count == 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Cancel);
+        }
+
+        (failsLast ? going : failing).Finish();
+        Assert.Equal(failsLast ? HttpStatusCode.OK : HttpStatusCode.BadRequest, (await (failsLast ? made : failed)).StatusCode);
+        (failsLast ? failing : going).Finish();
+        Assert.Equal(failsLast ? HttpStatusCode.BadRequest : HttpStatusCode.OK, (await (failsLast ? failed : made)).StatusCode);
+
+        Assert.Equal(Api.Conversations, await _api.BytesAsync($"/v1/files/{id}/content"));
+    }
+
+    [Fact]
+    public async Task Uploads_OfTheSameContentThatAllFail_LeaveNothing()
+    {
+        HeldForm[] forms = [new(Api.Conversations, "nonsense"), new(Api.Conversations, "nonsense")];
+        using var http = _server.Http();
+        var answers = forms.Select(form => http.PostAsync("/v1/files", form, Cancel)).ToArray();
+        await Task.WhenAll(forms.Select(form => form.HasSentItsFile));
+        Array.ForEach(forms, form => form.Finish());
+        Assert.All(await Task.WhenAll(answers), answer => Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode));
+        Assert.Equal(0, (await TotalsAsync()).Count);
+    }
+
     [Fact]
     public async Task Upload_BeyondTheQuota_IsRefusedByBoundAndValue_AndSoIsAPicture()
     {

@@ -5,6 +5,8 @@ using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Gateway.Tests.Fakes;
 using LlavaCluster.Gateway.Tests.Http;
+using LlavaCluster.Storage.Files;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Runtime;
 
 namespace LlavaCluster.Gateway.Tests.FineTuning;
@@ -172,7 +174,7 @@ public sealed class JobsTests : IAsyncLifetime
         var file = await _api.UploadAsync();
         var body = new JsonObject { ["model"] = "llava-test", ["training_file"] = file, ["hyperparameters"] = new JsonObject { ["target_modules"] = new JsonArray("q_proj") } };
         var first = await _api.PostAsync("/v1/fine_tuning/jobs", body, idempotencyKey: "call-1");
-        await _api.DeleteAsync($"/v1/files/{file}");
+        await _server.Services.GetRequiredService<IFileStore>().RemoveAsync(TenantId.Default, ObjectId.Parse(file["file-".Length..]), Cancel);
         var second = await _api.PostAsync("/v1/fine_tuning/jobs", body, idempotencyKey: "call-1");
         Assert.Equal(first.ToJsonString(), second.ToJsonString());
         Assert.Single(_server.Grains.Jobs.Values, job => job.Info is not null);

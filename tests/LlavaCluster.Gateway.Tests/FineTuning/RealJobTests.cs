@@ -37,6 +37,24 @@ public sealed class RealJobTests(FrontFixture fixture) : IClassFixture<FrontFixt
     }
 
     [Fact]
+    public async Task File_ThatAJobNeeds_CannotBeDeletedUntilTheJobHasEnded()
+    {
+        using var api = await fixture.ApiAsync("careful");
+        var (file, unneeded) = (await api.UploadAsync(), await api.UploadAsync("[]"u8.ToArray()));
+        var id = (string)(await api.PostAsync("/v1/fine_tuning/jobs", new JsonObject { ["model"] = "llava-test", ["training_file"] = file, ["suffix"] = "formal" }))["id"]!;
+        await api.PostAsync($"/v1/fine_tuning/jobs/{id}/pause");
+        await api.DeleteAsync($"/v1/files/{unneeded}");
+
+        var error = (await api.DeleteAsync($"/v1/files/{file}", HttpStatusCode.Conflict))["error"]!;
+
+        Assert.Equal(("id", $"The file must not be one that a job needs; {id} does, which has not ended. Cancel the job first."), ((string)error["param"]!, (string)error["message"]!));
+        await api.GetAsync($"/v1/files/{file}");
+        await api.PostAsync($"/v1/fine_tuning/jobs/{id}/cancel");
+        await api.DeleteAsync($"/v1/files/{file}");
+        await api.GetAsync($"/v1/files/{file}", HttpStatusCode.NotFound);
+    }
+
+    [Fact]
     public async Task Grpc_CreatesListsWatchesAndCancels()
     {
         var key = await fixture.KeyAsync("caller");

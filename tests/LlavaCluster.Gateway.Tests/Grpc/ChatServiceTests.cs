@@ -53,6 +53,23 @@ public sealed class ChatServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Answers_OfAnAdapter_NameItsVersionOnce()
+    {
+        Assert.Equal("", (await _chat.CompleteAsync(Ask("What is it?"), cancellationToken: Cancel)).SystemFingerprint);
+        var version = Abstractions.Identity.ObjectId.Of([1]);
+        _server.Script.Adapter = version;
+
+        Assert.Equal(version.Value, (await _chat.CompleteAsync(Ask("What is it?"), cancellationToken: Cancel)).SystemFingerprint);
+        Assert.Equal([version.Value, "", "", "", ""], (await ReadAsync(Ask("What is it?"))).Select(step => step.SystemFingerprint));
+        var conversations = new Conversations.ConversationsClient(_channel);
+        var id = (await conversations.CreateAsync(new CreateConversationRequest(), cancellationToken: Cancel)).ConversationId;
+        var begun = await conversations.BeginTurnAsync(new BeginTurnRequest { ConversationId = id, Model = "llava-test", Messages = { Ask("What is it?").Messages } }, cancellationToken: Cancel);
+        Assert.Equal(version.Value, begun.SystemFingerprint);
+        var history = await conversations.HistoryAsync(new HistoryRequest { ConversationId = id }, cancellationToken: Cancel);
+        Assert.Equal(version.Value, Assert.Single(history.Turns).SystemFingerprint);
+    }
+
+    [Fact]
     public async Task Generate_WithDeadline_TellsTheTurn()
     {
         var deadline = TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(1);

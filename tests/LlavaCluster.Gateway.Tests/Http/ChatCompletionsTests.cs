@@ -68,6 +68,21 @@ public sealed class ChatCompletionsTests : IAsyncLifetime
         Assert.All(events[..^1], sent => Assert.Equal(version.Value, JsonDocument.Parse(sent.Data).RootElement.GetProperty("system_fingerprint").GetString()));
     }
 
+    [Fact]
+    public async Task Responses_AnsweredByAnAdapter_NameItsVersionInTheirMetadata()
+    {
+        var version = Abstractions.Identity.ObjectId.Of([1]);
+        _server.Script.Adapter = version;
+        using var whole = await _http.PostAsJsonAsync("/v1/responses", new { model = "llava-test", input = "What is it?" }, Cancel);
+        var response = await ReadAsync(whole, HttpStatusCode.OK);
+        Assert.Equal(version.Value, response.GetProperty("metadata").GetProperty("system_fingerprint").GetString());
+        using var again = await _http.GetAsync($"/v1/responses/{response.GetProperty("id").GetString()}", Cancel);
+        Assert.Equal(version.Value, (await ReadAsync(again, HttpStatusCode.OK)).GetProperty("metadata").GetProperty("system_fingerprint").GetString());
+        _server.Script.Adapter = null;
+        using var plain = await _http.PostAsJsonAsync("/v1/responses", new { model = "llava-test", input = "What is it?" }, Cancel);
+        Assert.Equal("{}", (await ReadAsync(plain, HttpStatusCode.OK)).GetProperty("metadata").GetRawText());
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Hosting.Answers;
 using LlavaCluster.Hosting.Operations;
@@ -34,4 +36,8 @@ internal sealed class ScriptedWorkerGrain(ScriptedDevices devices, RunningWork r
         _lines.Leave(line, answer);
         return Task.CompletedTask;
     }
+
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) => devices.Engine(this.GetPrimaryKeyString()).CheckAdapterAsync(tenant, adapter, cancellationToken);
+
+    public Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken) => devices.Engine(this.GetPrimaryKeyString()).EraseAsync(tenant, cancellationToken);
 }

@@ -45,6 +45,8 @@ internal sealed class FaultyConversationLog(SqliteConversationLog log, StoreFaul
 
     public Task<bool> DeleteAsync(ConversationKey conversation, CancellationToken cancellationToken) => log.DeleteAsync(conversation, cancellationToken);
 
+    public Task<ImmutableArray<ConversationKey>> ListAsync(TenantId tenant, int limit, CancellationToken cancellationToken) => log.ListAsync(tenant, limit, cancellationToken);
+
     public Task<ImmutableArray<ConversationKey>> UnfinishedAsync(CancellationToken cancellationToken) => log.UnfinishedAsync(cancellationToken);
 
     public Task<int> DropExpiredAsync(DateTimeOffset now, CancellationToken cancellationToken) => log.DropExpiredAsync(now, cancellationToken);
@@ -60,4 +62,6 @@ internal sealed class FaultyTenantStore(SqliteTenantStore store, StoreFaults fau
 
     public async Task<StorageFault?> WriteAsync(TenantId tenant, long version, TenantChange change, CancellationToken cancellationToken) =>
         faults.OfChange(change) ?? await store.WriteAsync(tenant, version, change, cancellationToken) ?? faults.AfterChange(change);
+
+    public Task DeleteAsync(TenantId tenant, CancellationToken cancellationToken) => store.DeleteAsync(tenant, cancellationToken);
 }

@@ -104,6 +104,14 @@ internal sealed class TestFront : IAsyncDisposable
         return Grains.GetGrain<ITrainingJobGrain>(key.ToString());
     }
 
+    public ScriptedEngineHost Engine(int device) => _app.Services.GetRequiredService<ScriptedDevices>().Engine(new WorkerKey(Silo, device).ToString());
+
+    public ITenantErasureGrain Erasure(TenantId tenant)
+    {
+        Stamps.Stamp(tenant);
+        return Grains.GetGrain<ITenantErasureGrain>(tenant.Value);
+    }
+
     public IAdaptersGrain Adapters(TenantId tenant)
     {
         Stamps.Stamp(tenant);

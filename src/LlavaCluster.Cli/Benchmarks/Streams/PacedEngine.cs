@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using LlavaCluster.Abstractions.Chat;
+using LlavaCluster.Abstractions.Identity;
 using LlavaCluster.Abstractions.Workers;
 using LlavaCluster.Cli.Benchmarks.Load;
 
@@ -25,6 +26,10 @@ internal sealed class PacedEngine(double tokensPerSecond, LoadClock clock) : IEn
     ];
 
     public EngineStatus Status => new(Ready: true, Waiting: 0);
+
+    public Task<ChatFailure?> CheckAdapterAsync(TenantId tenant, ObjectId adapter, CancellationToken cancellationToken) => Task.FromResult<ChatFailure?>(null);
+
+    public Task<ErasedCaches?> EraseAsync(TenantId tenant, CancellationToken cancellationToken) => Task.FromResult<ErasedCaches?>(default(ErasedCaches)); // it keeps nothing
 
     public async IAsyncEnumerable<GenerateUpdate> GenerateAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -14,14 +14,16 @@ using Microsoft.AspNetCore.Http;
 namespace LlavaCluster.Gateway.Http.Adapters;
 
 /// <summary>POST /v1/adapters: an adapter that was trained elsewhere becomes a version of a name.</summary>
-internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake, TenantAdapters adapters, IModelCatalog models, IObjectStore store, GatewayOptions options, TimeProvider time)
+internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake, TenantAdapters adapters, IModelCatalog models, IAdapterFit fit, UploadsUnderWay underWay, NamedObjects intact, GatewayOptions options, TimeProvider time)
 {
     /// <returns>The adapter; null where an error was written.</returns>
     public async Task<AdapterInfo?> TakeAsync(HttpContext context)
     {
         BodyReader.LimitBody(context, options.Training.MaxAdapterBytes + FormUpload.Beside);
+        var tenant = context.Caller().Tenant;
         StoredObject? taken = null;
         AdapterInfo? adapter = null;
+        underWay.Enter(tenant);
         try
         {
             var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
@@ -29,10 +31,8 @@ internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake,
         }
         finally
         {
-            if (adapter is null && taken is { } made)
-            {
-                await DropAsync(context.Caller().Tenant, made.Id);
-            }
+            // Leaves nothing of an import that came to nothing, its client gone or not, but what a version has already.
+            await underWay.LeaveAsync(tenant, adapter is null ? taken?.Id : null, id => IsVersionAsync(tenant, id));
         }
     }
 
@@ -47,9 +47,15 @@ internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake,
             checks.Fail("file", "is required.");
         }
 
-        var published = checks.Failure is { } broken
+        var refusal = checks.Failure ?? await fit.RefusalAsync(tenant, request.Model, taken!.Value.Id, context.RequestAborted);
+        var published = refusal is { } broken
             ? broken
             : await adapters.PublishAsync(tenant, request.Name, new AdapterVersion(taken!.Value.Id, request.Model, time.GetUtcNow(), taken.Value.Bytes, null, double.NaN, double.NaN), request.Share, CancellationToken.None); // what has a name is not dropped
+        if (published.Failure is null && await intact.RefusalAsync(tenant, taken!.Value.Id, "the adapter", "file") is { } lost)
+        {
+            published = lost;
+        }
+
         if (published.IsFailure(out var failure, out var adapter))
         {
             await ErrorWriter.WriteAsync(context, failure);
@@ -111,13 +117,9 @@ internal sealed class AdapterImport(FormUpload forms, TrainingFileIntake intake,
         return made;
     }
 
-    /// <summary>Leaves nothing of an import that came to nothing, its client gone or not, but what a version has already.</summary>
-    private async Task DropAsync(TenantId tenant, ObjectId made)
+    private async Task<bool> IsVersionAsync(TenantId tenant, ObjectId made)
     {
         var asked = await adapters.ListAsync(tenant, CancellationToken.None);
-        if (!asked.IsFailure(out _, out var known) && known.All(adapter => adapter.Versions.All(version => version.Object != made)))
-        {
-            await store.DeleteAsync(tenant, made, CancellationToken.None);
-        }
+        return asked.IsFailure(out _, out var known) || known.Any(adapter => adapter.Versions.Any(version => version.Object == made));
     }
 }

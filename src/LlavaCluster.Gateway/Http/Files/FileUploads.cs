@@ -17,7 +17,7 @@ namespace LlavaCluster.Gateway.Http.Files;
 /// POST /v1/files. A picture is read into memory and looked at; what trains is streamed. Where the purpose comes after the file, as some clients send it, the file's first bytes say
 /// what it will be.
 /// </summary>
-internal sealed class FileUploads(FormUpload forms, ImageIntake images, TrainingFileIntake training, IFileStore files, IObjectStore store, GatewayOptions options, TimeProvider time)
+internal sealed class FileUploads(FormUpload forms, ImageIntake images, TrainingFileIntake training, IFileStore files, UploadsUnderWay underWay, NamedObjects intact, GatewayOptions options, TimeProvider time)
 {
     private const int MostName = 255;
 
@@ -25,8 +25,10 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
     {
         // Who may only bring pictures brings no more than fits memory.
         BodyReader.LimitBody(context, context.Caller().MayTrain ? options.Training.MaxFileBytes + FormUpload.Beside : options.MaxBodyBytes);
+        var tenant = context.Caller().Tenant;
         Taken? taken = null;
         var isNamed = false;
+        underWay.Enter(tenant);
         try
         {
             var fields = await forms.ReadAsync(context, async file => (taken = await TakeAsync(context, file)) is not null);
@@ -34,10 +36,8 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
         }
         finally
         {
-            if (!isNamed)
-            {
-                await DropAsync(context.Caller().Tenant, taken);
-            }
+            // Leaves nothing of an upload that came to nothing, its client gone or not, but what was there before. Pictures may be those of chats.
+            await underWay.LeaveAsync(tenant, !isNamed && taken is { Picture: null } ? taken.File.Id : null, async id => await files.FindAsync(tenant, id, CancellationToken.None) is not null);
         }
     }
 
@@ -56,6 +56,7 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
 
         // What is begun is written, whoever stops waiting for it: what has a name is not dropped.
         failure ??= await files.PutAsync(context.Caller().Tenant, taken!.File, CancellationToken.None) is { } fault ? TenantStorage.Refused(fault, "the file", "file") : null;
+        failure ??= await intact.RefusalAsync(context.Caller().Tenant, taken!.File.Id, "the file", "file");
         if (failure is not null)
         {
             await ErrorWriter.WriteAsync(context, failure);
@@ -156,15 +157,6 @@ internal sealed class FileUploads(FormUpload forms, ImageIntake images, Training
         checks.WellFormed("filename", file.Name);
         var isName = file.Name.Length is > 0 and <= MostName && checks.Failure is null;
         return new StoredFile(id, isName ? file.Name : FileId.Of(id), purpose, bytes, time.GetUtcNow());
-    }
-
-    /// <summary>Leaves nothing of an upload that came to nothing, its client gone or not, but what was there before.</summary>
-    private async Task DropAsync(TenantId tenant, Taken? taken)
-    {
-        if (taken is { Picture: null } && await files.FindAsync(tenant, taken.File.Id, CancellationToken.None) is null)
-        {
-            await store.DeleteAsync(tenant, taken.File.Id, CancellationToken.None);
-        }
     }
 
     private sealed record Taken(StoredFile File, ImageHeader? Picture);

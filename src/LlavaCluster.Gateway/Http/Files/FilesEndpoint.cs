@@ -9,12 +9,13 @@ using LlavaCluster.Gateway.Requests;
 using LlavaCluster.Pictures;
 using LlavaCluster.Storage.Files;
 using LlavaCluster.Storage.Objects;
+using LlavaCluster.Storage.Training;
 using Microsoft.AspNetCore.Http;
 
 namespace LlavaCluster.Gateway.Http.Files;
 
 /// <summary>/v1/files: pictures for chats and files to train on. A file's id is its content's. What trains is there only for who may train.</summary>
-internal sealed class FilesEndpoint(FileUploads uploads, IFileStore files, IObjectStore store, ImageLimits limits)
+internal sealed class FilesEndpoint(FileUploads uploads, IFileStore files, ITrainingStore jobs, IObjectStore store, ImageLimits limits)
 {
     private const int MostListed = 10_000;
 
@@ -71,12 +72,18 @@ internal sealed class FilesEndpoint(FileUploads uploads, IFileStore files, IObje
         await content.CopyToAsync(context.Response.Body, context.RequestAborted);
     }
 
-    /// <summary>Deletes the file at once. Conversations that name a picture keep its name: their next turns cannot be answered; a job that has not read its file fails.</summary>
+    /// <summary>Deletes the file at once. Conversations that name a picture keep its name: their next turns cannot be answered. What a job needs that has not ended stays.</summary>
     public async Task DeleteAsync(HttpContext context, string id)
     {
         if (await FindAsync(context, id) is not { } file)
         {
             await ErrorWriter.WriteAsync(context, Unknown);
+            return;
+        }
+
+        if (await jobs.NeedingAsync(context.Caller().Tenant, file.Id, context.RequestAborted) is { } job)
+        {
+            await ErrorWriter.WriteAsync(context, new ChatFailure(ChatFailureKind.Conflict, $"The file must not be one that a job needs; {job.Id} does, which has not ended. Cancel the job first.", "id"));
             return;
         }
 

@@ -37,7 +37,8 @@ internal static class ResponseJson
             ["tool_choice"] = "none",
             ["tools"] = new JsonArray(),
             ["truncation"] = "disabled",
-            ["metadata"] = new JsonObject(),
+            // OpenAI's object has no field for it, and metadata is where clients look for what an API adds.
+            ["metadata"] = turn.Adapter is { } version ? new JsonObject { ["system_fingerprint"] = version.Value } : new JsonObject(),
             ["usage"] = usage is null ? null : Usage(usage),
         };
     }
