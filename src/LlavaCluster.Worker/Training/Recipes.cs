@@ -44,6 +44,8 @@ internal static class Recipes
         Rank = options.Rank,
         Alpha = options.Alpha,
         RsLora = options.RankStabilised,
+        RankPattern = new OrderedDictionary<string, int>(options.RankPattern.Select(entry => KeyValuePair.Create(entry.Modules, entry.Rank))),
+        AlphaPattern = new OrderedDictionary<string, double>(options.AlphaPattern.Select(entry => KeyValuePair.Create(entry.Modules, entry.Alpha))),
         Dropout = options.Dropout,
         TrainProjector = options.TrainProjector,
         TargetModules = options.TargetModules switch
