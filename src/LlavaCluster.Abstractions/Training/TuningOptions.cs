@@ -89,6 +89,9 @@ public sealed record TuningOptions
     /// <summary>Other alphas, likewise.</summary>
     [Id(22)]
     public ImmutableArray<ModuleAlpha> AlphaPattern { get; init; } = [];
+
+    [Id(23)]
+    public BaseWeights BaseWeights { get; init; } = BaseWeights.Stored;
 }
 
 /// <param name="Modules">A regular expression for the end of a module's name, at a dot.</param>
@@ -106,4 +109,15 @@ public enum TuningMethod
 
     /// <summary>The projector alone: stage 1 of the paper.</summary>
     Projector,
+}
+
+/// <summary>How trainers hold the matrices of the base, which do not learn.</summary>
+[GenerateSerializer, Alias("llava.base-weights")]
+public enum BaseWeights
+{
+    /// <summary>As the model folder has them.</summary>
+    Stored,
+
+    /// <summary>In 8 bits a weight and a scale for every 32.</summary>
+    Q8,
 }

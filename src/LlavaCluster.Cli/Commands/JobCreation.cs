@@ -27,6 +27,7 @@ internal sealed class JobCreation(Terminal terminal)
     private readonly Option<string[]> _modules = new("--target-module") { Description = "A projection that gets factors, by PEFT's rules; may be given more than once. Default: every one of the language model." };
     private readonly Option<string[]> _rankPattern = new("--rank-pattern") { Description = "MODULES=RANK: another rank where the regular expression is the end of a module's name; may be given more than once, the first that fits counts." };
     private readonly Option<string[]> _alphaPattern = new("--alpha-pattern") { Description = "MODULES=ALPHA, likewise." };
+    private readonly Option<string?> _base = new("--base-weights") { Description = "How trainers hold the base: stored, or q8 in 8 bits a weight; default: stored." };
     private readonly Option<int?> _maxTokens = new("--max-tokens") { Description = "Of a sample; default: the model's context." };
     private readonly Option<double?> _heldOut = new("--held-out") { Description = "Share of the data that is kept out; default: 0.1." };
     private readonly Option<bool> _skip = new("--skip-bad-records") { Description = "Leave bad records out instead of failing." };
@@ -42,7 +43,7 @@ internal sealed class JobCreation(Terminal terminal)
     {
         var command = new Command("create", "Fine-tune a model on a file of conversations; prints the job's id.");
         foreach (var option in (Option[])[
-            _model, _data, _images, _validation, _name, _method, _epochs, _batch, _microBatch, _rate, _projectorRate, _rank, _alpha, _dropout, _modules, _rankPattern, _alphaPattern, _maxTokens, _heldOut, _skip, _localSteps, _seed, _trainers, _share, _checkpoint, _watch, _plot])
+            _model, _data, _images, _validation, _name, _method, _epochs, _batch, _microBatch, _rate, _projectorRate, _rank, _alpha, _dropout, _modules, _rankPattern, _alphaPattern, _base, _maxTokens, _heldOut, _skip, _localSteps, _seed, _trainers, _share, _checkpoint, _watch, _plot])
         {
             command.Add(option);
         }
@@ -136,6 +137,7 @@ internal sealed class JobCreation(Terminal terminal)
         ["target_modules"] = new JsonArray([.. (parsed.GetValue(_modules) ?? []).Select(module => JsonValue.Create(module))]),
         ["rank_pattern"] = Pattern(_rankPattern, parsed),
         ["alpha_pattern"] = Pattern(_alphaPattern, parsed),
+        ["base_weights"] = parsed.GetValue(_base),
         ["max_tokens"] = parsed.GetValue(_maxTokens),
         ["held_out"] = parsed.GetValue(_heldOut),
         ["skip_bad_records"] = parsed.GetValue(_skip),

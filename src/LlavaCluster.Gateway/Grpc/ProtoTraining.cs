@@ -117,6 +117,7 @@ internal static class ProtoTraining
         HeldOut = options.HasHeldOut ? options.HeldOut : null,
         SkipBadRecords = options.SkipBadRecords,
         LocalSteps = options.HasLocalSteps ? options.LocalSteps : null,
+        BaseWeights = options.BaseWeights.Length > 0 ? options.BaseWeights : null,
     };
 
     private static ProtoOptions Options(Abstractions.Training.TuningOptions options)
@@ -142,6 +143,7 @@ internal static class ProtoTraining
             HeldOut = options.HeldOut,
             SkipBadRecords = options.SkipBadRecords,
             LocalSteps = options.LocalSteps,
+            BaseWeights = TrainingWords.Base(options.BaseWeights),
         };
         if (options.LearningRate is { } rate)
         {

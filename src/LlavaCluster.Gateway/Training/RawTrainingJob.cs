@@ -82,4 +82,6 @@ internal sealed record RawTuning
     public bool? GroupByLength { get; init; }
 
     public long? LocalSteps { get; init; }
+
+    public string? BaseWeights { get; init; }
 }

@@ -53,6 +53,7 @@ internal static class TuningValidator
             HeldOut = HeldOut(raw, hasValidation, checks) ?? (hasValidation ? 0 : usual.HeldOut),
             SkipBadRecords = raw.SkipBadRecords ?? usual.SkipBadRecords,
             LocalSteps = Whole(raw, "local_steps", raw.LocalSteps, 1, MostLocalSteps, checks) ?? usual.LocalSteps,
+            BaseWeights = Base(raw, checks),
             RankPattern = Pattern(raw, "rank_pattern", raw.RankPattern, (modules, rank) => new ModuleRank(modules, Whole(raw, $"rank_pattern.{Excerpt.Of(modules, MostShown)}", rank, 1, MostRank, checks)!.Value), checks),
             AlphaPattern = Pattern(raw, "alpha_pattern", raw.AlphaPattern, (modules, alpha) => new ModuleAlpha(modules, Number(raw, $"alpha_pattern.{Excerpt.Of(modules, MostShown)}", alpha, 0, MostAlpha, checks, open: true)!.Value), checks),
         };
@@ -73,6 +74,20 @@ internal static class TuningValidator
                 return TuningMethod.Projector;
             default:
                 checks.Fail(raw.Path + "method", $"must be lora or projector; was \"{Excerpt.Of(raw.Method, 20)}\".");
+                return default;
+        }
+    }
+
+    private static BaseWeights Base(RawTuning raw, FieldChecks checks)
+    {
+        switch (raw.BaseWeights)
+        {
+            case null or "stored":
+                return BaseWeights.Stored;
+            case "q8":
+                return BaseWeights.Q8;
+            default:
+                checks.Fail(raw.Path + "base_weights", $"must be stored or q8; was \"{Excerpt.Of(raw.BaseWeights, 20)}\".");
                 return default;
         }
     }

@@ -35,6 +35,7 @@ internal static class Recipes
             Template = model.Template,
             BFloat16 = model.Card.Parameters >= Large,
             GradientCheckpointing = model.Card.Parameters >= Large,
+            BaseWeights = options.BaseWeights == Abstractions.Training.BaseWeights.Q8 ? LlavaCluster.Training.Tuning.BaseWeights.Q8 : LlavaCluster.Training.Tuning.BaseWeights.Stored,
             HeldOutShare = hasValidation ? 0 : options.HeldOut,
         };
     }

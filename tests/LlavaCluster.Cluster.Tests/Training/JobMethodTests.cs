@@ -14,6 +14,20 @@ public sealed class JobMethodTests(ServedModel served) : IClassFixture<ServedMod
     public void Dispose() => _deadline.Dispose();
 
     [Fact]
+    public async Task Base_InEightBits_TeachesAnAdapterThatAnswersBesideTheBaseAsItIs()
+    {
+        var body = await Client.UploadAsync("""
+            "n_epochs":4,"batch_size":8,"learning_rate":0.005,"rank":8,"alpha":16,"base_weights":"q8"
+            """);
+        var (job, _) = await Client.FinishAsync(await Client.CreateAsync(body));
+
+        var result = job.GetProperty("result");
+        Assert.True(result.GetProperty("adapter_loss").GetDouble() < 0.8 * result.GetProperty("base_loss").GetDouble(), $"{result}");
+        var answer = await served.PostAsync("/v1/chat/completions", """{"model":"a_llava15:kills","messages":[{"role":"user","content":"What is it?"}],"max_tokens":8,"temperature":0}""", _deadline.Token);
+        Assert.Equal(JobClient.Version(job), answer.GetProperty("system_fingerprint").GetString());
+    }
+
+    [Fact]
     public async Task RankAndAlphaPattern_AreInTheAdaptersConfiguration()
     {
         var body = await Client.UploadAsync("""

@@ -38,6 +38,7 @@ public sealed class JobFieldsTests(JobFieldsTests.Server fixture) : IClassFixtur
     [InlineData("skip_bad_records", "0", "must be true or false; was a number.")]
     [InlineData("group_by_length", "0", "must be true or false; was a number.")]
     [InlineData("local_steps", "0", "must be between 1 and 10000; was 0.")]
+    [InlineData("base_weights", "\"q4\"", "must be stored or q8; was \"q4\".")]
     [InlineData("rank_pattern", "[]", "must be an object; was an array.")]
     [InlineData("rank_pattern", "{\"(?=q)\":8}", "must have regular expressions of 1 to 128 characters, without look-around and back-references, as its names; had \"(?=q)\".")]
     [InlineData("rank_pattern", "{\"((a{999}){999}){999}\":8}", "must have regular expressions of 1 to 128 characters, without look-around and back-references, as its names; had \"((a{999}){999}){999}\".")]
@@ -158,14 +159,14 @@ public sealed class JobFieldsTests(JobFieldsTests.Server fixture) : IClassFixtur
         body["method"] = JsonNode.Parse("""
             {"type":"supervised","supervised":{"hyperparameters":{"n_epochs":2,"batch_size":8,"learning_rate_multiplier":"auto","method":"lora","learning_rate":2e-4,"projector_learning_rate":2e-5,
             "micro_batch":2,"rank":64,"alpha":128,"dropout":0.05,"target_modules":["q_proj","v_proj"],"rank_pattern":{"layers.0.*":8,"q_proj":4},"alpha_pattern":{"v_proj":2.5},"rank_stabilised":true,"train_projector":false,"max_tokens":1024,"warmup":0.1,"weight_decay":0.01,
-            "clip_norm":0,"held_out":0,"skip_bad_records":true,"group_by_length":true,"local_steps":4}}}
+            "clip_norm":0,"held_out":0,"skip_bad_records":true,"group_by_length":true,"local_steps":4,"base_weights":"q8"}}}
             """);
         var made = await fixture.Api.PostAsync("/v1/fine_tuning/jobs", body);
         var spec = fixture.Gateway.Grains.Jobs[$"default/{made["id"]}"].Info!.Spec;
         var expected = new TuningOptions
         {
             Epochs = 2, BatchSize = 8, MicroBatch = 2, LearningRate = 2e-4, ProjectorLearningRate = 2e-5, WeightDecay = 0.01, Warmup = 0.1, ClipNorm = null, MaxTokens = 1024, Seed = 7, GroupByLength = true,
-            Rank = 64, Alpha = 128, Dropout = 0.05, TargetModules = spec.Options.TargetModules, RankPattern = spec.Options.RankPattern, AlphaPattern = spec.Options.AlphaPattern, RankStabilised = true, TrainProjector = false, HeldOut = 0, SkipBadRecords = true, LocalSteps = 4,
+            Rank = 64, Alpha = 128, Dropout = 0.05, TargetModules = spec.Options.TargetModules, RankPattern = spec.Options.RankPattern, AlphaPattern = spec.Options.AlphaPattern, RankStabilised = true, TrainProjector = false, HeldOut = 0, SkipBadRecords = true, LocalSteps = 4, BaseWeights = BaseWeights.Q8,
         };
         Assert.Equal(expected, spec.Options);
         Assert.Equal(["q_proj", "v_proj"], spec.Options.TargetModules);

@@ -112,6 +112,7 @@ internal static class JobJson
         written["skip_bad_records"] = options.SkipBadRecords;
         written["group_by_length"] = options.GroupByLength;
         written["local_steps"] = options.LocalSteps;
+        written["base_weights"] = TrainingWords.Base(options.BaseWeights);
         return written;
     }
 

@@ -73,6 +73,7 @@ internal static class JobRequest
         SkipBadRecords = fields.Flag("skip_bad_records"),
         GroupByLength = fields.Flag("group_by_length"),
         LocalSteps = fields.Whole("local_steps"),
+        BaseWeights = fields.Text("base_weights"),
     };
 
     private static bool IsAuto(JsonField fields, string name) => fields.TryGet(name, out var field) && field.Kind == JsonValueKind.String && field.AsText() == "auto";
