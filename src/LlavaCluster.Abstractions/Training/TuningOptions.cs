@@ -81,7 +81,26 @@ public sealed record TuningOptions
     /// <summary>Trainers exchange parameters once in so many steps (DiLoCo) and not gradients at each; 1: at each.</summary>
     [Id(20)]
     public int LocalSteps { get; init; } = 1;
+
+    /// <summary>Other ranks by module, as PEFT's rank_pattern: the first entry that fits counts.</summary>
+    [Id(21)]
+    public ImmutableArray<ModuleRank> RankPattern { get; init; } = [];
+
+    /// <summary>Other alphas, likewise.</summary>
+    [Id(22)]
+    public ImmutableArray<ModuleAlpha> AlphaPattern { get; init; } = [];
+
+    [Id(23)]
+    public BaseWeights BaseWeights { get; init; } = BaseWeights.Stored;
 }
+
+/// <param name="Modules">A regular expression for the end of a module's name, at a dot.</param>
+[GenerateSerializer, Immutable, Alias("llava.module-rank")]
+public readonly record struct ModuleRank([property: Id(0)] string Modules, [property: Id(1)] int Rank);
+
+/// <inheritdoc cref="ModuleRank"/>
+[GenerateSerializer, Immutable, Alias("llava.module-alpha")]
+public readonly record struct ModuleAlpha([property: Id(0)] string Modules, [property: Id(1)] double Alpha);
 
 [GenerateSerializer, Alias("llava.tuning-method")]
 public enum TuningMethod
@@ -90,4 +109,15 @@ public enum TuningMethod
 
     /// <summary>The projector alone: stage 1 of the paper.</summary>
     Projector,
+}
+
+/// <summary>How trainers hold the matrices of the base, which do not learn.</summary>
+[GenerateSerializer, Alias("llava.base-weights")]
+public enum BaseWeights
+{
+    /// <summary>As the model folder has them.</summary>
+    Stored,
+
+    /// <summary>In 8 bits a weight and a scale for every 32.</summary>
+    Q8,
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json.Nodes;
 using LlavaCluster.Cli.Plots;
@@ -24,6 +25,9 @@ internal sealed class JobCreation(Terminal terminal)
     private readonly Option<double?> _alpha = new("--alpha") { Description = "Default: 32." };
     private readonly Option<double?> _dropout = new("--dropout") { Description = "Default: 0." };
     private readonly Option<string[]> _modules = new("--target-module") { Description = "A projection that gets factors, by PEFT's rules; may be given more than once. Default: every one of the language model." };
+    private readonly Option<string[]> _rankPattern = new("--rank-pattern") { Description = "MODULES=RANK: another rank where the regular expression is the end of a module's name; may be given more than once, the first that fits counts." };
+    private readonly Option<string[]> _alphaPattern = new("--alpha-pattern") { Description = "MODULES=ALPHA, likewise." };
+    private readonly Option<string?> _base = new("--base-weights") { Description = "How trainers hold the base: stored, or q8 in 8 bits a weight; default: stored." };
     private readonly Option<int?> _maxTokens = new("--max-tokens") { Description = "Of a sample; default: the model's context." };
     private readonly Option<double?> _heldOut = new("--held-out") { Description = "Share of the data that is kept out; default: 0.1." };
     private readonly Option<bool> _skip = new("--skip-bad-records") { Description = "Leave bad records out instead of failing." };
@@ -39,7 +43,7 @@ internal sealed class JobCreation(Terminal terminal)
     {
         var command = new Command("create", "Fine-tune a model on a file of conversations; prints the job's id.");
         foreach (var option in (Option[])[
-            _model, _data, _images, _validation, _name, _method, _epochs, _batch, _microBatch, _rate, _projectorRate, _rank, _alpha, _dropout, _modules, _maxTokens, _heldOut, _skip, _localSteps, _seed, _trainers, _share, _checkpoint, _watch, _plot])
+            _model, _data, _images, _validation, _name, _method, _epochs, _batch, _microBatch, _rate, _projectorRate, _rank, _alpha, _dropout, _modules, _rankPattern, _alphaPattern, _base, _maxTokens, _heldOut, _skip, _localSteps, _seed, _trainers, _share, _checkpoint, _watch, _plot])
         {
             command.Add(option);
         }
@@ -82,8 +86,24 @@ internal sealed class JobCreation(Terminal terminal)
     private static async Task<string> FirstModelAsync(TuningApi api, CancellationToken cancellationToken) =>
         (await api.GetAsync("v1/models", cancellationToken))["data"]!.AsArray() is [var first, ..] ? (string)first!["id"]! : throw new InvalidDataException("The server serves no model now; name one with --model.");
 
+    private static JsonObject Pattern(Option<string[]> option, ParseResult parsed)
+    {
+        var entries = new JsonObject();
+        foreach (var given in parsed.GetValue(option) ?? [])
+        {
+            var at = given.LastIndexOf('=');
+            if (at < 1 || !double.TryParse(given.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !double.IsFinite(number) || !entries.TryAdd(given[..at], number))
+            {
+                throw new InvalidDataException($"{option.Name} must be MODULES=NUMBER, each MODULES once; was \"{given}\".");
+            }
+        }
+
+        return entries;
+    }
+
     private async Task<int> RunAsync(ParseResult parsed, TuningApi api, CancellationToken cancellationToken)
     {
+        var hyperparameters = Hyperparameters(parsed);
         var body = new JsonObject
         {
             ["model"] = parsed.GetValue(_model) ?? await FirstModelAsync(api, cancellationToken),
@@ -95,7 +115,7 @@ internal sealed class JobCreation(Terminal terminal)
             ["max_trainers"] = parsed.GetValue(_trainers),
             ["traffic_share"] = parsed.GetValue(_share),
             ["checkpoint_every"] = parsed.GetValue(_checkpoint),
-            ["method"] = new JsonObject { ["type"] = "supervised", ["supervised"] = new JsonObject { ["hyperparameters"] = Hyperparameters(parsed) } },
+            ["method"] = new JsonObject { ["type"] = "supervised", ["supervised"] = new JsonObject { ["hyperparameters"] = hyperparameters } },
         };
         var id = (string)(await api.PostAsync("v1/fine_tuning/jobs", body, cancellationToken))["id"]!;
         terminal.Out.Profile.Out.Writer.WriteLine(id);
@@ -115,6 +135,9 @@ internal sealed class JobCreation(Terminal terminal)
         ["alpha"] = parsed.GetValue(_alpha),
         ["dropout"] = parsed.GetValue(_dropout),
         ["target_modules"] = new JsonArray([.. (parsed.GetValue(_modules) ?? []).Select(module => JsonValue.Create(module))]),
+        ["rank_pattern"] = Pattern(_rankPattern, parsed),
+        ["alpha_pattern"] = Pattern(_alphaPattern, parsed),
+        ["base_weights"] = parsed.GetValue(_base),
         ["max_tokens"] = parsed.GetValue(_maxTokens),
         ["held_out"] = parsed.GetValue(_heldOut),
         ["skip_bad_records"] = parsed.GetValue(_skip),

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.Cli.Tuning;
 using LlavaCluster.Training.Data.Conversations;
@@ -73,7 +75,7 @@ internal sealed class TuneRun(Terminal terminal, TuneRequest request)
     private int Train(ConversationDataset data, CancellationToken cancellationToken)
     {
         using var run = new TuningRun(request.Model, request.Recipe, data, request.From);
-        terminal.Out.WriteLine($"{run.TotalSteps} steps of {request.Recipe.GlobalBatch} samples, {run.Parameters.Length} numbers to train, {run.HeldOut} samples held out");
+        terminal.Out.WriteLine($"{run.TotalSteps} steps of {request.Recipe.GlobalBatch} samples, {run.Parameters.Length} numbers to train, {run.HeldOut} samples held out{(run.PackedBytes > 0 ? $", {run.PackedBytes >> 20} MB of the base in q8" : "")}");
         var local = new LocalTuning(run, request.Work, TimeProvider.System) { Note = terminal.Out.WriteLine };
         var result = terminal.Interactive ? WithBar(local, run.TotalSteps, cancellationToken) : WithLines(local, cancellationToken);
         if (request.Plot is { } file && result.Steps.Count > 0)
@@ -104,6 +106,8 @@ internal sealed class TuneRun(Terminal terminal, TuneRequest request)
         }
 
         terminal.Out.WriteLine($"Written to {request.Out}.");
+        using var process = Process.GetCurrentProcess();
+        terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Peak memory {process.PeakWorkingSet64 >> 20} MB."));
         return 0;
     }
 

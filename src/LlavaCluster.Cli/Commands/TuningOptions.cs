@@ -24,6 +24,7 @@ internal sealed class TuningOptions
     private readonly Option<double?> _alpha = new("--alpha") { Description = "The adapter's scale is alpha / rank." };
     private readonly Option<double?> _dropout = new("--dropout") { Description = "Of what the adapter sees." };
     private readonly Option<string?> _target = new("--target-modules") { Description = "all-linear, names with commas, or a regular expression in slashes." };
+    private readonly Option<BaseWeights?> _base = new("--base-weights") { Description = "How the frozen base is held: stored (default), q8." };
     private readonly Option<int?> _tokens = new("--max-tokens") { Description = "Of a sample, pictures included." };
     private readonly Option<string?> _template = new("--template") { Description = "The conversation template. Default: the model's own." };
     private readonly Option<double?> _heldOut = new("--held-out") { Description = "Share of the samples that only measure." };
@@ -34,7 +35,7 @@ internal sealed class TuningOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_model, _data, _images, _method, _recipe, _show, _epochs, _batch, _micro, _rate, _projectorRate, _rank, _alpha, _dropout, _target, _tokens, _template, _heldOut, _skip, _headers, _duplicates, _plot])
+        foreach (var option in (Option[])[_model, _data, _images, _method, _recipe, _show, _epochs, _batch, _micro, _rate, _projectorRate, _rank, _alpha, _dropout, _target, _base, _tokens, _template, _heldOut, _skip, _headers, _duplicates, _plot])
         {
             command.Options.Add(option);
         }
@@ -99,6 +100,7 @@ internal sealed class TuningOptions
             MicroBatch = parsed.GetValue(_micro) ?? recipe.MicroBatch,
             LearningRate = parsed.GetValue(_rate) ?? recipe.LearningRate,
             ProjectorLearningRate = parsed.GetValue(_projectorRate) ?? recipe.ProjectorLearningRate,
+            BaseWeights = parsed.GetValue(_base) ?? recipe.BaseWeights,
             MaxTokens = parsed.GetValue(_tokens) ?? recipe.MaxTokens,
             Template = parsed.GetValue(_template) ?? recipe.Template,
             HeldOutShare = parsed.GetValue(_heldOut) ?? recipe.HeldOutShare,

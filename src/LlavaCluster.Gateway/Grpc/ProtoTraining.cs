@@ -110,11 +110,14 @@ internal static class ProtoTraining
         Alpha = options.HasAlpha ? options.Alpha : null,
         Dropout = options.HasDropout ? options.Dropout : null,
         TargetModules = [.. options.TargetModules],
+        RankPattern = [.. options.RankPattern.Select(entry => KeyValuePair.Create(entry.Modules, (long)entry.Rank))],
+        AlphaPattern = [.. options.AlphaPattern.Select(entry => KeyValuePair.Create(entry.Modules, entry.Alpha))],
         RankStabilised = options.RankStabilised,
         TrainProjector = options.HasTrainProjector ? options.TrainProjector : null,
         HeldOut = options.HasHeldOut ? options.HeldOut : null,
         SkipBadRecords = options.SkipBadRecords,
         LocalSteps = options.HasLocalSteps ? options.LocalSteps : null,
+        BaseWeights = options.BaseWeights.Length > 0 ? options.BaseWeights : null,
     };
 
     private static ProtoOptions Options(Abstractions.Training.TuningOptions options)
@@ -133,11 +136,14 @@ internal static class ProtoTraining
             Alpha = options.Alpha,
             Dropout = options.Dropout,
             TargetModules = { options.TargetModules },
+            RankPattern = { options.RankPattern.Select(entry => new RankPattern { Modules = entry.Modules, Rank = entry.Rank }) },
+            AlphaPattern = { options.AlphaPattern.Select(entry => new AlphaPattern { Modules = entry.Modules, Alpha = entry.Alpha }) },
             RankStabilised = options.RankStabilised,
             TrainProjector = options.TrainProjector,
             HeldOut = options.HeldOut,
             SkipBadRecords = options.SkipBadRecords,
             LocalSteps = options.LocalSteps,
+            BaseWeights = TrainingWords.Base(options.BaseWeights),
         };
         if (options.LearningRate is { } rate)
         {

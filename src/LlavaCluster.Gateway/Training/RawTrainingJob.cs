@@ -58,6 +58,11 @@ internal sealed record RawTuning
 
     public ImmutableArray<string> TargetModules { get; init; } = [];
 
+    /// <summary>In the client's order, which decides where several fit.</summary>
+    public ImmutableArray<KeyValuePair<string, long>> RankPattern { get; init; } = [];
+
+    public ImmutableArray<KeyValuePair<string, double>> AlphaPattern { get; init; } = [];
+
     public bool? RankStabilised { get; init; }
 
     public bool? TrainProjector { get; init; }
@@ -77,4 +82,6 @@ internal sealed record RawTuning
     public bool? GroupByLength { get; init; }
 
     public long? LocalSteps { get; init; }
+
+    public string? BaseWeights { get; init; }
 }

@@ -143,8 +143,13 @@ internal sealed class TrainingJobs(TrainingJobValidator validator, TenantGrains 
         }
     }
 
-    private static bool IsSame(TrainingJobSpec one, TrainingJobSpec other) =>
-        one.Options.TargetModules.SequenceEqual(other.Options.TargetModules) && one == other with { Options = other.Options with { TargetModules = one.Options.TargetModules } };
+    // Arrays are equal to themselves alone.
+    private static bool IsSame(TrainingJobSpec one, TrainingJobSpec other)
+    {
+        var (had, given) = (one.Options, other.Options);
+        return had.TargetModules.SequenceEqual(given.TargetModules) && had.RankPattern.SequenceEqual(given.RankPattern) && had.AlphaPattern.SequenceEqual(given.AlphaPattern)
+            && one == other with { Options = given with { TargetModules = had.TargetModules, RankPattern = had.RankPattern, AlphaPattern = had.AlphaPattern } };
+    }
 
     private async Task<Outcome<TrainingJobInfo>> AskAsync(TrainingJobKey key, Func<ITrainingJobGrain, Task<TrainingJobAnswer>> call, CancellationToken cancellationToken)
     {

@@ -19,5 +19,7 @@ internal static class TrainingWords
     /// <summary>What a job's result is asked for by; null for a job that has none, or whose adapter was not published, which its reason tells.</summary>
     public static string? ModelOf(TrainingJobInfo job) => job is { Status: TrainingJobStatus.Succeeded, Reason: null } ? $"{job.Spec.Model}:{job.Spec.AdapterName}" : null;
 
+    public static string Base(BaseWeights held) => held == BaseWeights.Q8 ? "q8" : "stored";
+
     public static string Method(TuningMethod method) => method == TuningMethod.Projector ? "projector" : "lora";
 }

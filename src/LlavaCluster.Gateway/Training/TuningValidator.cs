@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 using LlavaCluster.Abstractions.Training;
 using LlavaCluster.Gateway.Requests;
 
@@ -19,6 +20,8 @@ internal static class TuningValidator
     private const int LeastTokens = 16;
     private const int MostModules = 64;
     private const int MostModuleLength = 128;
+    private const int MostPatterns = 256;
+    private const int MostShown = 40;
 
     /// <summary>The options with defaults filled in; they mean nothing if a check failed. How long a sample may be the model's context says.</summary>
     public static TuningOptions Validate(RawTuning raw, long? seed, bool hasValidation, FieldChecks checks)
@@ -50,6 +53,9 @@ internal static class TuningValidator
             HeldOut = HeldOut(raw, hasValidation, checks) ?? (hasValidation ? 0 : usual.HeldOut),
             SkipBadRecords = raw.SkipBadRecords ?? usual.SkipBadRecords,
             LocalSteps = Whole(raw, "local_steps", raw.LocalSteps, 1, MostLocalSteps, checks) ?? usual.LocalSteps,
+            BaseWeights = Base(raw, checks),
+            RankPattern = Pattern(raw, "rank_pattern", raw.RankPattern, (modules, rank) => new ModuleRank(modules, Whole(raw, $"rank_pattern.{Excerpt.Of(modules, MostShown)}", rank, 1, MostRank, checks)!.Value), checks),
+            AlphaPattern = Pattern(raw, "alpha_pattern", raw.AlphaPattern, (modules, alpha) => new ModuleAlpha(modules, Number(raw, $"alpha_pattern.{Excerpt.Of(modules, MostShown)}", alpha, 0, MostAlpha, checks, open: true)!.Value), checks),
         };
     }
 
@@ -68,6 +74,20 @@ internal static class TuningValidator
                 return TuningMethod.Projector;
             default:
                 checks.Fail(raw.Path + "method", $"must be lora or projector; was \"{Excerpt.Of(raw.Method, 20)}\".");
+                return default;
+        }
+    }
+
+    private static BaseWeights Base(RawTuning raw, FieldChecks checks)
+    {
+        switch (raw.BaseWeights)
+        {
+            case null or "stored":
+                return BaseWeights.Stored;
+            case "q8":
+                return BaseWeights.Q8;
+            default:
+                checks.Fail(raw.Path + "base_weights", $"must be stored or q8; was \"{Excerpt.Of(raw.BaseWeights, 20)}\".");
                 return default;
         }
     }
@@ -99,8 +119,42 @@ internal static class TuningValidator
         {
             if (module.Length is 0 or > MostModuleLength || !module.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-'))
             {
-                checks.Fail(field, $"must hold names of 1 to {MostModuleLength} of a-z, A-Z, 0-9, '_', '.', '-'; held \"{Excerpt.Of(module, 40)}\".");
+                checks.Fail(field, $"must hold names of 1 to {MostModuleLength} of a-z, A-Z, 0-9, '_', '.', '-'; held \"{Excerpt.Of(module, MostShown)}\".");
             }
+        }
+    }
+
+    private static ImmutableArray<TEntry> Pattern<T, TEntry>(RawTuning raw, string name, ImmutableArray<KeyValuePair<string, T>> entries, Func<string, T, TEntry> entry, FieldChecks checks)
+    {
+        var field = raw.Path + name;
+        checks.Count(field, entries.Length, MostPatterns, "patterns");
+        if (entries.GroupBy(given => given.Key).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            checks.Fail(field, $"must have each pattern once; had \"{Excerpt.Of(twice.Key, MostShown)}\" {twice.Count()} times.");
+        }
+
+        foreach (var (modules, _) in checks.Failure is null ? entries : [])
+        {
+            if (modules.Length is 0 or > MostModuleLength || !IsExpression(modules))
+            {
+                checks.Fail(field, $"must have regular expressions of 1 to {MostModuleLength} characters, without look-around and back-references, as its names; had \"{Excerpt.Of(modules, MostShown)}\".");
+            }
+        }
+
+        return [.. entries.Select(given => entry(given.Key, given.Value))];
+    }
+
+    // As the trainer reads it: for the end of a module's name, in time linear in the name. What has too many states for that is refused by the runtime.
+    private static bool IsExpression(string text)
+    {
+        try
+        {
+            _ = new Regex($@"^(?:.*\.)?(?:{text})$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+            return true;
+        }
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
+        {
+            return false;
         }
     }
 

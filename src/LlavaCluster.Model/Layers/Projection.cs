@@ -9,9 +9,10 @@ namespace LlavaCluster.Model.Layers;
 public sealed class Projection : nn.Module
 {
     private readonly string _path;
+    private readonly PackedWeight? _packed;
 
     [ComponentName(Name = "weight")]
-    private readonly Parameter _weight;
+    private readonly Parameter? _weight; // where it is not packed
 
     [ComponentName(Name = "bias")]
     private readonly Parameter? _bias;
@@ -20,14 +21,15 @@ public sealed class Projection : nn.Module
         : base(nameof(Projection))
     {
         _path = scope.Path;
-        _weight = scope.Take("weight", outputs, inputs);
+        _packed = scope.FindPacked("weight", outputs, inputs);
+        _weight = _packed is null ? scope.Take("weight", outputs, inputs) : null;
         _bias = bias ? scope.Take("bias", outputs) : null;
         RegisterComponents();
     }
 
     public Tensor Forward(Tensor input, AdapterBatch? adapters)
     {
-        var output = nn.functional.linear(input, _weight, _bias);
+        var output = _packed is null ? nn.functional.linear(input, _weight!, _bias) : _packed.Multiply(input, _bias);
         return adapters is null ? output : adapters.Apply(_path, input, output);
     }
 }

@@ -10,4 +10,7 @@ public readonly record struct WeightScope(IWeightSource Source, string Path)
     public WeightScope Child(string name) => this with { Path = Path.Length == 0 ? name : $"{Path}.{name}" };
 
     public Parameter Take(string name, params long[] shape) => new(Source.Take(Child(name).Path, shape), requires_grad: false);
+
+    /// <inheritdoc cref="IWeightSource.FindPacked"/>
+    public PackedWeight? FindPacked(string name, long outputs, long inputs) => Source.FindPacked(Child(name).Path, outputs, inputs);
 }

@@ -104,12 +104,10 @@ public static class PackedFolderWriter
             return stored;
         }
 
-        using var scope = NewDisposeScope(); // the wide copy goes before the next is made
-        var plain = stored.dtype is ScalarType.BFloat16 or ScalarType.Float32 ? stored.contiguous() : stored.to(ScalarType.Float32).contiguous();
         var packed = empty(PackedTensor.ShapeOf(format, piece.Planned.Shape[0], piece.Planned.Shape[1]), ScalarType.Byte);
-        MatrixPacking.Pack(plain, format, TensorMemory.Address(packed), team);
+        MatrixPacking.PackStored(stored, format, TensorMemory.Address(packed), team);
         stored.Dispose();
-        return packed.MoveToOuterDisposeScope();
+        return packed;
     }
 
     private static List<List<Piece>> Split(List<Piece> pieces, long most)

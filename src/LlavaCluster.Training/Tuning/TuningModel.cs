@@ -1,6 +1,7 @@
 using LlavaCluster.Model.Adapters;
 using LlavaCluster.Model.Config;
 using LlavaCluster.Model.Language;
+using LlavaCluster.Model.Layers;
 using LlavaCluster.Model.Weights;
 using LlavaCluster.Training.Objectives;
 using LlavaCluster.Training.Optimisation;
@@ -22,6 +23,7 @@ internal sealed class TuningModel : IDisposable
 
     private readonly Checkpoint _checkpoint;
     private readonly TuningRecipe _recipe;
+    private readonly TuningWeights _base;
     private readonly NextTokenObjective _objective;
     private readonly LoraWeights? _weights;
     private readonly LoraAdapter? _adapter;
@@ -33,6 +35,7 @@ internal sealed class TuningModel : IDisposable
         var autocast = recipe.BFloat16 && Autocast.IsFaster;
         var targets = recipe.Lora is { } lora ? LoraTargets.Of(checkpoint.Config, lora) : [];
         Parameters = new TrainableParameters(Trained(checkpoint.Config, recipe, targets));
+        _base = new TuningWeights(checkpoint, Parameters, recipe.BaseWeights, autocast);
         try
         {
             if (recipe.Method != TuningMethod.Full)
@@ -42,19 +45,23 @@ internal sealed class TuningModel : IDisposable
             }
 
             LayerRunner? layers = recipe.GradientCheckpointing ? (layer, hidden) => is_grad_enabled() ? RecomputedLayer.Run(layer, hidden, autocast) : layer(hidden) : null;
-            _objective = new NextTokenObjective(checkpoint.Config, new TuningWeights(checkpoint, Parameters, autocast), autocast, adapter: _adapter, layers: layers);
+            _objective = new NextTokenObjective(checkpoint.Config, _base, autocast, adapter: _adapter, layers: layers);
             _dropout = recipe.Lora is { Dropout: > 0 and var share } ? new LoraDropout(share, recipe.Seed) : null;
             Parameters.Attach(_objective.Parameters.Where(parameter => Parameters.Contains(parameter.Name)));
         }
         catch
         {
             _weights?.Dispose();
+            _base.Dispose();
             Parameters.Dispose();
             throw;
         }
     }
 
     public TrainableParameters Parameters { get; }
+
+    /// <summary>The matrices that are held in 8 bits.</summary>
+    public IReadOnlyList<PackedWeight> Packed => _base.Packed;
 
     public LlavaConfig Config => _checkpoint.Config;
 
@@ -154,6 +161,7 @@ internal sealed class TuningModel : IDisposable
     public void Dispose()
     {
         _objective.Dispose();
+        _base.Dispose();
         Parameters.Dispose();
         _checkpoint.Dispose();
     }

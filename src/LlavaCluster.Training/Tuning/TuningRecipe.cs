@@ -61,6 +61,9 @@ public sealed record TuningRecipe
     /// <summary>Whether a decoder layer keeps its input alone and computes the rest again for its gradient: less memory, a third more work. Default: false.</summary>
     public bool GradientCheckpointing { get; init; }
 
+    /// <summary>For the methods lora and projector, which leave the base as it is. Default: stored.</summary>
+    public BaseWeights BaseWeights { get; init; }
+
     /// <summary>Name of a conversation template; null (default) for the model's own.</summary>
     public string? Template { get; init; }
 

@@ -32,6 +32,8 @@ internal static class TuningRecipeRules
         Must(Enum.IsDefined(recipe.Method), $"method must be one of projector, full and lora; was {(int)recipe.Method}.");
         Must(recipe.Template is null || ConversationTemplate.Find(recipe.Template) is not null, $"template must be one of {string.Join(", ", ConversationTemplate.All.Select(template => template.Name))}; was \"{recipe.Template}\".");
         Must(recipe.Method == TuningMethod.Lora == recipe.Lora is not null, $"lora must be given for the method lora and for no other; the method was {recipe.Method.ToString().ToLowerInvariant()}.");
+        Must(Enum.IsDefined(recipe.BaseWeights), $"base_weights must be stored or q8; was {(int)recipe.BaseWeights}.");
+        Must(recipe.Method != TuningMethod.Full || recipe.BaseWeights == BaseWeights.Stored, $"base_weights must be stored where the method is full, which trains them; was {recipe.BaseWeights.ToString().ToLowerInvariant()}.");
         if (recipe.Lora is { } lora)
         {
             Whole("lora.rank", lora.Rank, 1, HighestRank);

@@ -88,6 +88,9 @@ public sealed class TuningRun : IDisposable
     /// <summary>What is trained, likewise. Whoever changes it between steps changes the model.</summary>
     public Span<float> Parameters => _model.Parameters.Values.Span;
 
+    /// <summary>Bytes of the base that are held in 8 bits a weight; 0 for a base as it is stored.</summary>
+    public long PackedBytes => _model.Packed.Sum(packed => (long)packed.Bytes.Length);
+
     /// <summary>The encoder a recipe needs its data set to be opened with.</summary>
     public static SampleEncoder EncoderFor(string folder, TuningRecipe recipe) =>
         SampleEncoder.For(folder, recipe.Template, recipe.MaxTokens, recipe.QuestionFirst, recipe.Seed);

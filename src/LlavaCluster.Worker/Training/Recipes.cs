@@ -35,6 +35,7 @@ internal static class Recipes
             Template = model.Template,
             BFloat16 = model.Card.Parameters >= Large,
             GradientCheckpointing = model.Card.Parameters >= Large,
+            BaseWeights = options.BaseWeights == Abstractions.Training.BaseWeights.Q8 ? LlavaCluster.Training.Tuning.BaseWeights.Q8 : LlavaCluster.Training.Tuning.BaseWeights.Stored,
             HeldOutShare = hasValidation ? 0 : options.HeldOut,
         };
     }
@@ -44,6 +45,8 @@ internal static class Recipes
         Rank = options.Rank,
         Alpha = options.Alpha,
         RsLora = options.RankStabilised,
+        RankPattern = new OrderedDictionary<string, int>(options.RankPattern.Select(entry => KeyValuePair.Create(entry.Modules, entry.Rank))),
+        AlphaPattern = new OrderedDictionary<string, double>(options.AlphaPattern.Select(entry => KeyValuePair.Create(entry.Modules, entry.Alpha))),
         Dropout = options.Dropout,
         TrainProjector = options.TrainProjector,
         TargetModules = options.TargetModules switch

@@ -42,14 +42,19 @@ public sealed class TuningCommandTests : IAsyncLifetime
         var images = await FileAsync("pictures.zip", [(byte)'P', (byte)'K', 3, 4]);
         var id = (await RunAsync(
             "jobs", "create", "--data", data, "--images", images, "--name", "formal", "--epochs", "2", "--batch-size", "8", "--learning-rate", "2e-4", "--rank", "8", "--alpha", "16", "--target-module", "q_proj", "--target-module", "v_proj",
-            "--max-trainers", "2", "--traffic-share", "0.5", "--skip-bad-records", "--seed", "7")).Trim();
+            "--rank-pattern", "(q|k)_proj=4", "--rank-pattern", "layers.1=8", "--alpha-pattern", "q_proj=2.5", "--base-weights", "q8", "--max-trainers", "2", "--traffic-share", "0.5", "--skip-bad-records", "--seed", "7")).Trim();
         var spec = _server.Grains.Jobs[$"default/{id}"].Info!.Spec;
         Assert.Equal(("llava-test", "formal", 2, 0.5, ObjectId.Of("[{}]"u8)), (spec.Model, spec.AdapterName, spec.MaxTrainers, spec.TrafficShare, spec.TrainingFile));
         Assert.Equal((2, 8, 2e-4, 8, 16.0, true, 7), (spec.Options.Epochs, spec.Options.BatchSize, spec.Options.LearningRate, spec.Options.Rank, spec.Options.Alpha, spec.Options.SkipBadRecords, spec.Options.Seed));
         Assert.Equal(["q_proj", "v_proj"], spec.Options.TargetModules);
+        Assert.Equal([new("(q|k)_proj", 4), new("layers.1", 8)], spec.Options.RankPattern);
+        Assert.Equal([new("q_proj", 2.5)], spec.Options.AlphaPattern);
+        Assert.Equal(BaseWeights.Q8, spec.Options.BaseWeights);
         Assert.NotNull(spec.Images);
         Assert.Equal("There is no file \"none.json\", and it is not the id of one that was uploaded.", await FailAsync("jobs", "create", "--data", "none.json"));
         Assert.Equal("method.supervised.hyperparameters.rank must be between 1 and 256; was 0.", await FailAsync("jobs", "create", "--data", data, "--rank", "0"));
+        Assert.Equal("--rank-pattern must be MODULES=NUMBER, each MODULES once; was \"q_proj\".", await FailAsync("jobs", "create", "--data", data, "--rank-pattern", "q_proj"));
+        Assert.Equal("--alpha-pattern must be MODULES=NUMBER, each MODULES once; was \"q_proj=2\".", await FailAsync("jobs", "create", "--data", data, "--alpha-pattern", "q_proj=1", "--alpha-pattern", "q_proj=2"));
 
         Assert.Contains("formal", await RunAsync("jobs", "list"), StringComparison.Ordinal);
         Assert.Contains("\"status\": \"queued\"", await RunAsync("jobs", "get", id), StringComparison.Ordinal);

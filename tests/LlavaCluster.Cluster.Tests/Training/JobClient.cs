@@ -14,12 +14,15 @@ internal sealed class JobClient(Func<int, HttpClient> fronts, CancellationToken 
     private const int Records = 160;
 
     /// <summary>The body of a job's request that trains on what it uploads.</summary>
-    public async Task<string> UploadAsync(int epochs = 4)
+    public Task<string> UploadAsync(int epochs = 4) => UploadAsync($"\"n_epochs\":{epochs},\"batch_size\":6,\"micro_batch\":1,\"learning_rate\":0.003,\"rank\":4,\"dropout\":0.1");
+
+    /// <param name="hyperparameters">Fields in JSON.</param>
+    public async Task<string> UploadAsync(string hyperparameters)
     {
         var (data, images) = (await UploadAsync("data.json", PictureData.Records(Records)), await UploadAsync("pictures.zip", PictureData.Zip()));
         return $$$$$"""
             {"model":"{{{{{Model}}}}}","training_file":"{{{{{data}}}}}","images_file":"{{{{{images}}}}}","suffix":"kills","max_trainers":2,"checkpoint_every":15,
-             "method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":{{{{{epochs}}}}},"batch_size":6,"micro_batch":1,"learning_rate":0.003,"rank":4,"dropout":0.1}}}}
+             "method":{"type":"supervised","supervised":{"hyperparameters":{ {{{{{hyperparameters}}}}} }}}}
             """;
     }
 

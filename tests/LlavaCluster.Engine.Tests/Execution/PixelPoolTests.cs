@@ -28,7 +28,7 @@ public sealed class PixelPoolTests
             bench.AwaitLoad();
         }
 
-        bench.Core.Erase("a");
+        bench.Core.Erase("a", new HashSet<ContentDigest>());
         bench.RunToEnd();
         Assert.Null(EngineBench.Read(waiting)[^1].Failure);
         bench.AssertNothingIsHeld();

@@ -38,11 +38,37 @@ public sealed class JobFieldsTests(JobFieldsTests.Server fixture) : IClassFixtur
     [InlineData("skip_bad_records", "0", "must be true or false; was a number.")]
     [InlineData("group_by_length", "0", "must be true or false; was a number.")]
     [InlineData("local_steps", "0", "must be between 1 and 10000; was 0.")]
+    [InlineData("base_weights", "\"q4\"", "must be stored or q8; was \"q4\".")]
+    [InlineData("rank_pattern", "[]", "must be an object; was an array.")]
+    [InlineData("rank_pattern", "{\"(?=q)\":8}", "must have regular expressions of 1 to 128 characters, without look-around and back-references, as its names; had \"(?=q)\".")]
+    [InlineData("rank_pattern", "{\"((a{999}){999}){999}\":8}", "must have regular expressions of 1 to 128 characters, without look-around and back-references, as its names; had \"((a{999}){999}){999}\".")]
+    [InlineData("rank_pattern", "{\"q_proj\":8,\"q_proj\":9}", "must have each pattern once; had \"q_proj\" 2 times.")]
+    [InlineData("alpha_pattern", "{\"\":8}", "must have regular expressions of 1 to 128 characters, without look-around and back-references, as its names; had \"\".")]
     public async Task Hyperparameter_ThatIsBad_IsNamedWithBoundAndValue(string name, string value, string rule)
     {
         var body = fixture.Body();
         body["method"] = new JsonObject { ["type"] = "supervised", ["supervised"] = new JsonObject { ["hyperparameters"] = new JsonObject { [name] = JsonNode.Parse(value) } } };
         await RefusedAsync(body, Path + name, $"{Path}{name} {rule}");
+    }
+
+    [Theory]
+    [InlineData("rank_pattern", "257", "must be between 1 and 256; was 257.")]
+    [InlineData("rank_pattern", "0.5", "must be a whole number that fits 64 bits; was 0.5.")]
+    [InlineData("alpha_pattern", "0", "must be greater than 0 and at most 10000; was 0.")]
+    [InlineData("alpha_pattern", "\"8\"", "must be a number; was a string.")]
+    public async Task Pattern_WithABadValue_IsNamedWithBoundAndValue(string name, string value, string rule)
+    {
+        var body = fixture.Body();
+        body["hyperparameters"] = new JsonObject { [name] = new JsonObject { ["q_proj"] = JsonNode.Parse(value) } };
+        await RefusedAsync(body, $"hyperparameters.{name}.q_proj", $"hyperparameters.{name}.q_proj {rule}");
+    }
+
+    [Fact]
+    public async Task Patterns_OfMoreThanTheirNumber_AreRefused()
+    {
+        var body = fixture.Body();
+        body["hyperparameters"] = new JsonObject { ["rank_pattern"] = new JsonObject(Enumerable.Range(0, 257).Select(i => KeyValuePair.Create($"layers.{i}", (JsonNode?)4))) };
+        await RefusedAsync(body, "hyperparameters.rank_pattern", "hyperparameters.rank_pattern must hold at most 256 patterns; held 257.");
     }
 
     [Theory]
@@ -119,7 +145,7 @@ public sealed class JobFieldsTests(JobFieldsTests.Server fixture) : IClassFixtur
         body["unknown"] = true;
         var made = await fixture.Api.PostAsync("/v1/fine_tuning/jobs", body);
         var spec = fixture.Gateway.Grains.Jobs[$"default/{made["id"]}"].Info!.Spec;
-        Assert.Equal(new TuningOptions(), spec.Options with { TargetModules = new TuningOptions().TargetModules });
+        Assert.Equal(new TuningOptions(), spec.Options with { TargetModules = [], RankPattern = [], AlphaPattern = [] });
         Assert.Equal(((string)made["id"]!, 1.0, 1, null, null), (spec.AdapterName, spec.TrafficShare, spec.MaxTrainers, spec.CheckpointEvery, spec.Metadata));
         Assert.Equal(("queued", "fine_tuning.job", "llava-test", null, null), ((string)made["status"]!, (string)made["object"]!, (string)made["model"]!, (string?)made["fine_tuned_model"], (string?)made["user_provided_suffix"]));
     }
@@ -132,18 +158,20 @@ public sealed class JobFieldsTests(JobFieldsTests.Server fixture) : IClassFixtur
         (body["max_trainers"], body["traffic_share"], body["checkpoint_every"], body["metadata"]) = (3, 0.25, 50, new JsonObject { ["b"] = "2", ["a"] = "1" });
         body["method"] = JsonNode.Parse("""
             {"type":"supervised","supervised":{"hyperparameters":{"n_epochs":2,"batch_size":8,"learning_rate_multiplier":"auto","method":"lora","learning_rate":2e-4,"projector_learning_rate":2e-5,
-            "micro_batch":2,"rank":64,"alpha":128,"dropout":0.05,"target_modules":["q_proj","v_proj"],"rank_stabilised":true,"train_projector":false,"max_tokens":1024,"warmup":0.1,"weight_decay":0.01,
-            "clip_norm":0,"held_out":0,"skip_bad_records":true,"group_by_length":true,"local_steps":4}}}
+            "micro_batch":2,"rank":64,"alpha":128,"dropout":0.05,"target_modules":["q_proj","v_proj"],"rank_pattern":{"layers.0.*":8,"q_proj":4},"alpha_pattern":{"v_proj":2.5},"rank_stabilised":true,"train_projector":false,"max_tokens":1024,"warmup":0.1,"weight_decay":0.01,
+            "clip_norm":0,"held_out":0,"skip_bad_records":true,"group_by_length":true,"local_steps":4,"base_weights":"q8"}}}
             """);
         var made = await fixture.Api.PostAsync("/v1/fine_tuning/jobs", body);
         var spec = fixture.Gateway.Grains.Jobs[$"default/{made["id"]}"].Info!.Spec;
         var expected = new TuningOptions
         {
             Epochs = 2, BatchSize = 8, MicroBatch = 2, LearningRate = 2e-4, ProjectorLearningRate = 2e-5, WeightDecay = 0.01, Warmup = 0.1, ClipNorm = null, MaxTokens = 1024, Seed = 7, GroupByLength = true,
-            Rank = 64, Alpha = 128, Dropout = 0.05, TargetModules = spec.Options.TargetModules, RankStabilised = true, TrainProjector = false, HeldOut = 0, SkipBadRecords = true, LocalSteps = 4,
+            Rank = 64, Alpha = 128, Dropout = 0.05, TargetModules = spec.Options.TargetModules, RankPattern = spec.Options.RankPattern, AlphaPattern = spec.Options.AlphaPattern, RankStabilised = true, TrainProjector = false, HeldOut = 0, SkipBadRecords = true, LocalSteps = 4, BaseWeights = BaseWeights.Q8,
         };
         Assert.Equal(expected, spec.Options);
         Assert.Equal(["q_proj", "v_proj"], spec.Options.TargetModules);
+        Assert.Equal([new("layers.0.*", 8), new("q_proj", 4)], spec.Options.RankPattern);
+        Assert.Equal([new("v_proj", 2.5)], spec.Options.AlphaPattern);
         Assert.Equal(("formal-2_x", 0.25, 3, 50, """{"a":"1","b":"2"}"""), (spec.AdapterName, spec.TrafficShare, spec.MaxTrainers, spec.CheckpointEvery, spec.Metadata));
         Assert.Equal((fixture.Other, fixture.Zip), ($"file-{spec.ValidationFile}", $"file-{spec.Images}"));
         // What was asked for is told again.

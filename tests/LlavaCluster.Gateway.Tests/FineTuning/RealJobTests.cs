@@ -64,11 +64,13 @@ public sealed class RealJobTests(FrontFixture fixture) : IClassFixture<FrontFixt
         var request = new CreateJobRequest
         {
             Model = "llava-test", TrainingFile = await api.UploadAsync(), Suffix = "formal", Seed = 7, MaxTrainers = 2, TrafficShare = 0.5, CheckpointEvery = 10, Metadata = { ["team"] = "a" }, IdempotencyKey = "two",
-            Options = new TuningOptions { Method = "lora", NEpochs = 2, LearningRate = 1e-4, Rank = 8, ClipNorm = 0, TargetModules = { "q_proj" } },
+            Options = new TuningOptions { Method = "lora", NEpochs = 2, LearningRate = 1e-4, Rank = 8, ClipNorm = 0, TargetModules = { "q_proj" }, RankPattern = { new RankPattern { Modules = "layers.0.*", Rank = 4 } }, AlphaPattern = { new AlphaPattern { Modules = "q_proj", Alpha = 2.5 } }, BaseWeights = "q8" },
         };
         var made = await client.CreateJobAsync(request, headers, cancellationToken: Cancel);
         Assert.Equal(("queued", "formal", 7L, 2, 0.5, 10), (made.Status, made.Suffix, made.Seed, made.MaxTrainers, made.TrafficShare, made.CheckpointEvery));
         Assert.Equal((2, 1e-4, 8, 0.0, 16, true), (made.Options.NEpochs, made.Options.LearningRate, made.Options.Rank, made.Options.ClipNorm, made.Options.BatchSize, made.Options.TrainProjector));
+        Assert.Equal((request.Options.RankPattern, request.Options.AlphaPattern), (made.Options.RankPattern, made.Options.AlphaPattern));
+        Assert.Equal("q8", made.Options.BaseWeights);
         Assert.Equal("a", made.Metadata["team"]);
         Assert.Equal(made.Id, (await client.CreateJobAsync(request, headers, cancellationToken: Cancel)).Id);
         Assert.Equal([made.Id], (await client.ListJobsAsync(new ListJobsRequest(), headers, cancellationToken: Cancel)).Jobs.Select(job => job.Id));

@@ -40,9 +40,9 @@ public sealed class TuningRecipeTests
     [Fact]
     public void Parse_ReadsTheNamesOfItsFields()
     {
-        var recipe = TuningRecipe.Parse("""{"method":"lora","lora":{"rank":8,"target_modules":["q_proj"],"train_projector":false},"global_batch":4,"bf16":true,"clip_norm":1}""");
+        var recipe = TuningRecipe.Parse("""{"method":"lora","lora":{"rank":8,"target_modules":["q_proj"],"train_projector":false},"global_batch":4,"bf16":true,"clip_norm":1,"base_weights":"q8"}""");
 
-        Assert.Equal((TuningMethod.Lora, 8, 4, true, 1.0), (recipe.Method, recipe.Lora!.Rank, recipe.GlobalBatch, recipe.BFloat16, recipe.ClipNorm));
+        Assert.Equal((TuningMethod.Lora, 8, 4, true, 1.0, BaseWeights.Q8), (recipe.Method, recipe.Lora!.Rank, recipe.GlobalBatch, recipe.BFloat16, recipe.ClipNorm, recipe.BaseWeights));
         Assert.Equal("q_proj", recipe.Lora.TargetModules.ToString());
     }
 
@@ -70,6 +70,7 @@ public sealed class TuningRecipeTests
         Assert.Equal(
             ["epochs", "global_batch", "micro_batch", "max_tokens", "seed", "learning_rate", "projector_learning_rate", "clip_norm", "weight_decay", "warmup_ratio", "question_first", "held_out_share", "held_out_count", "template", "lora.rank", "lora.alpha", "lora.dropout", "lora.rank_pattern"],
             faults.Select(fault => fault.Split(' ')[0]));
+        Assert.Equal(["base_weights must be stored where the method is full, which trains them; was q8."], new TuningRecipe { Method = TuningMethod.Full, BaseWeights = BaseWeights.Q8 }.Faults());
         var refused = Assert.Throws<ArgumentException>(() => TuningRecipe.Parse("""{"method":"full","epochs":0,"micro_batch":0}"""));
         Assert.Equal("epochs must be between 1 and 1000; was 0. micro_batch must be between 1 and 65536; was 0.", refused.Message);
     }

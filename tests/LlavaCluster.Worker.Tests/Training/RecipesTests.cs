@@ -24,11 +24,14 @@ public sealed class RecipesTests
     public void Of_WhatIsNamed_KeepsIt()
     {
         var recipe = Recipes.Of(
-            new TuningOptions { Rank = 4, Alpha = 9, RankStabilised = true, Dropout = 0.1, TrainProjector = false, BatchSize = 6, Epochs = 2, Seed = 5, MaxTokens = 99, HeldOut = 0.3, GroupByLength = true },
+            new TuningOptions { Rank = 4, Alpha = 9, RankStabilised = true, Dropout = 0.1, TrainProjector = false, BatchSize = 6, Epochs = 2, Seed = 5, MaxTokens = 99, HeldOut = 0.3, GroupByLength = true, RankPattern = [new("q_proj", 8), new("k_proj", 2), new("layers.0.*", 3)], AlphaPattern = [new("v_proj", 1.5)], BaseWeights = BaseWeights.Q8 },
             Model(),
             hasValidation: false);
 
         Assert.Equal((4, 9.0, true, 0.1, false), (recipe.Lora!.Rank, recipe.Lora.Alpha, recipe.Lora.RsLora, recipe.Lora.Dropout, recipe.Lora.TrainProjector));
+        Assert.Equal([new("q_proj", 8), new("k_proj", 2), new("layers.0.*", 3)], recipe.Lora.RankPattern); // in their order
+        Assert.Equal([new("v_proj", 1.5)], recipe.Lora.AlphaPattern);
+        Assert.Equal(LlavaCluster.Training.Tuning.BaseWeights.Q8, recipe.BaseWeights);
         Assert.Equal((6, 2, 5, 99, 0.3, true, "bare"), (recipe.GlobalBatch, recipe.Epochs, recipe.Seed, recipe.MaxTokens, recipe.HeldOutShare, recipe.GroupByLength, recipe.Template));
     }
 

@@ -100,6 +100,8 @@ internal static class JobJson
         written["alpha"] = options.Alpha;
         written["dropout"] = options.Dropout;
         written["target_modules"] = new JsonArray([.. options.TargetModules.Select(module => JsonValue.Create(module))]);
+        written["rank_pattern"] = new JsonObject(options.RankPattern.Select(entry => KeyValuePair.Create(entry.Modules, (JsonNode?)entry.Rank)));
+        written["alpha_pattern"] = new JsonObject(options.AlphaPattern.Select(entry => KeyValuePair.Create(entry.Modules, (JsonNode?)entry.Alpha)));
         written["rank_stabilised"] = options.RankStabilised;
         written["train_projector"] = options.TrainProjector;
         written["max_tokens"] = options.MaxTokens;
@@ -110,6 +112,7 @@ internal static class JobJson
         written["skip_bad_records"] = options.SkipBadRecords;
         written["group_by_length"] = options.GroupByLength;
         written["local_steps"] = options.LocalSteps;
+        written["base_weights"] = TrainingWords.Base(options.BaseWeights);
         return written;
     }
 

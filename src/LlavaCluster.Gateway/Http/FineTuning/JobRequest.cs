@@ -61,6 +61,8 @@ internal static class JobRequest
         Alpha = fields.Number("alpha"),
         Dropout = fields.Number("dropout"),
         TargetModules = Texts(fields, "target_modules"),
+        RankPattern = Pattern(fields, "rank_pattern", value => value.AsWhole()),
+        AlphaPattern = Pattern(fields, "alpha_pattern", value => value.AsNumber()),
         RankStabilised = fields.Flag("rank_stabilised"),
         TrainProjector = fields.Flag("train_projector"),
         MaxTokens = fields.Whole("max_tokens"),
@@ -71,6 +73,7 @@ internal static class JobRequest
         SkipBadRecords = fields.Flag("skip_bad_records"),
         GroupByLength = fields.Flag("group_by_length"),
         LocalSteps = fields.Whole("local_steps"),
+        BaseWeights = fields.Text("base_weights"),
     };
 
     private static bool IsAuto(JsonField fields, string name) => fields.TryGet(name, out var field) && field.Kind == JsonValueKind.String && field.AsText() == "auto";
@@ -88,6 +91,11 @@ internal static class JobRequest
 
         return texts.ToImmutable();
     }
+
+    private static ImmutableArray<KeyValuePair<string, T>> Pattern<T>(JsonField fields, string name, Func<JsonField, T?> read)
+        where T : struct => fields.TryObject(name, out var entries)
+            ? [.. from entry in entries.Properties() let value = read(entry.Value) where value is not null select KeyValuePair.Create(entry.Name, value.Value)]
+            : [];
 
     private static ImmutableArray<KeyValuePair<string, string>> Metadata(JsonField body)
     {

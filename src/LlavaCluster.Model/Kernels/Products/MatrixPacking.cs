@@ -28,6 +28,15 @@ internal static unsafe class MatrixPacking
         }
     }
 
+    /// <summary>Packs a matrix as a weight file holds it.</summary>
+    /// <param name="stored">[outputs, inputs] in bfloat16, float16 or float32, on the CPU.</param>
+    /// <param name="packed">Room for <see cref="Bytes"/>.</param>
+    public static void PackStored(Tensor stored, WeightFormat format, byte* packed, KernelTeam team)
+    {
+        using var scope = NewDisposeScope();
+        Pack(stored.dtype is ScalarType.BFloat16 or ScalarType.Float32 ? stored.contiguous() : stored.to(ScalarType.Float32).contiguous(), format, packed, team);
+    }
+
     /// <param name="matrix">[outputs, inputs] in bfloat16 or float32, contiguous, on the CPU.</param>
     /// <param name="packed">Room for <see cref="Bytes"/>.</param>
     public static void Pack(Tensor matrix, WeightFormat format, byte* packed, KernelTeam team)
