@@ -61,6 +61,15 @@ public sealed class Checkpoint : IDisposable
             : throw new CheckpointException(Folder, name, $"must have shape {TensorInfo.Print(shape.ToArray())}; was {tensor.Info.ShapeText}.");
     }
 
+    /// <summary>Gives the pages that were read back to the system: of one that is read from end to end no more is in memory than is used. What is used again is read again.</summary>
+    public void Forget()
+    {
+        foreach (var file in _files)
+        {
+            file.Forget();
+        }
+    }
+
     public void Dispose()
     {
         foreach (var file in _files)

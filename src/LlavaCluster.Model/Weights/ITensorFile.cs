@@ -11,4 +11,7 @@ internal interface ITensorFile : IDisposable
 
     /// <summary>A CPU tensor over the mapped file: read only (writing to it faults), and dead once the file is disposed. The caller disposes it.</summary>
     Tensor View(string name);
+
+    /// <summary>Gives the pages that were read back to the system; what is used again is read again.</summary>
+    void Forget();
 }

@@ -1,10 +1,13 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace LlavaCluster.Model.Weights;
 
 /// <summary>A whole file mapped read-only. The pages belong to the page cache: they are shared by processes and cost no memory of their own.</summary>
-internal sealed unsafe class MappedFile : IDisposable
+internal sealed unsafe partial class MappedFile : IDisposable
 {
+    private const int DoNotNeed = 4; // MADV_DONTNEED
+
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private byte* _start;
@@ -50,6 +53,18 @@ internal sealed unsafe class MappedFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
         return new ReadOnlySpan<byte>(Start + offset, length);
     }
+
+    /// <summary>Gives the pages back to the system, where that is Linux; what is used again is read again.</summary>
+    public void Forget()
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = Advise((nint)Start, (nuint)Length, DoNotNeed); // begins with a page, as maps do; refused, the pages stay
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint address, nuint length, int advice);
 
     public void Dispose()
     {

@@ -73,6 +73,8 @@ public sealed unsafe class SafetensorsFile : ITensorFile
         return _file.Span(_dataStart + entry.Offset, checked((int)entry.Length));
     }
 
+    public void Forget() => _file.Forget();
+
     public void Dispose() => _file.Dispose();
 
     private SafetensorsEntry Entry(string name) =>

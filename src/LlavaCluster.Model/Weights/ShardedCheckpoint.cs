@@ -58,6 +58,14 @@ internal sealed class ShardedCheckpoint : ITensorFile
 
     public Tensor View(string name) => _owners.TryGetValue(name, out var file) ? file.View(name) : throw new CheckpointException(Path, name, "is not in the checkpoint.");
 
+    public void Forget()
+    {
+        foreach (var file in _files)
+        {
+            file.Forget();
+        }
+    }
+
     public void Dispose()
     {
         foreach (var file in _files)

@@ -67,6 +67,8 @@ internal sealed unsafe class TorchArchive : ITensorFile
         return TensorMemory.View(_file.Start + entry.Offset, entry.Tensor.Storage.Type, entry.Tensor.Shape, entry.Tensor.Strides);
     }
 
+    public void Forget() => _file.Forget();
+
     public void Dispose() => _file.Dispose();
 
     private static void RequireLittleEndian(string path, MappedFile file, Dictionary<string, (long Offset, long Length)> members, string name)

@@ -54,6 +54,7 @@ internal sealed class TuningWeights(Checkpoint checkpoint, TrainableParameters t
 
         using var stored = checkpoint.Take(name, outputs, inputs);
         _packed.Add(new PackedWeight(stored, _room));
+        checkpoint.Forget(); // the file's numbers have served: memory is for one matrix of them and not for all
         return _packed[^1];
     }
 

@@ -44,10 +44,11 @@ internal static unsafe class MatrixPacking
         const int rows = ProductKernel.OutputMultiple;
         var (source, target, inputs, isHalf) = ((nint)TensorMemory.Address(matrix), (nint)packed, (int)matrix.shape[1], matrix.dtype == ScalarType.BFloat16);
         var layout = new IntegerLayout(format, inputs);
-        // A block of outputs at a time, so that only a few rows exist in float32.
-        team.Run((int)matrix.shape[0] / rows, (block, _) =>
+        // A block of outputs at a time and a buffer for each thread, so that only a few rows exist in float32.
+        var buffers = new float[team.Threads][];
+        team.Run((int)matrix.shape[0] / rows, (block, thread) =>
         {
-            var wide = new float[rows * inputs];
+            var wide = buffers[thread] ??= new float[rows * inputs];
             fixed (float* values = wide)
             {
                 var first = (long)block * rows * inputs;
