@@ -29,6 +29,7 @@ public static class WorkerRegistration
             services.AddSingleton<TrainerSurroundings>();
             services.AddSingleton<Trainer>();
             services.AddSingleton<IDrain>(provider => provider.GetRequiredService<Trainer>());
+            services.AddSiloLoop<UnreportedSweeper>();
         }
 
         return services.AddWorkerGrain();

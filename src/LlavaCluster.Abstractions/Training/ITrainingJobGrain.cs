@@ -43,6 +43,11 @@ public interface ITrainingJobGrain : ITenantScopedGrain
     [Alias("checkpoints")]
     Task<ImmutableArray<TrainingCheckpoint>> CheckpointsAsync(CancellationToken cancellationToken);
 
+    /// <summary>What is to become of an object that a trainer of the job has stored and may never have reported: it is deleted when the job has ended and nothing names it.</summary>
+    /// <returns>False while the job has not ended, which may hear of it yet; to be asked again.</returns>
+    [Alias("disown")]
+    Task<bool> DisownAsync(ObjectId stored, CancellationToken cancellationToken);
+
     /// <summary>Cancels the job and removes all that is kept of it; nothing happens where there is none.</summary>
     [Alias("erase")]
     Task EraseAsync(CancellationToken cancellationToken);

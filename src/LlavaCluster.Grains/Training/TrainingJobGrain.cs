@@ -113,6 +113,29 @@ internal sealed partial class TrainingJobGrain(ITrainingStore store, IObjectStor
         await _coordinator.TendAsync();
     }
 
+    public async Task<bool> DisownAsync(ObjectId stored, CancellationToken cancellationToken)
+    {
+        if (_journal.Record is not null && !_journal.HasEnded)
+        {
+            return false;
+        }
+
+        // Equal states of two jobs are one object, and so may be what they made of them.
+        async Task<bool> IsNamedAsync() => await _journal.IsNamedAsync(stored, CancellationToken.None)
+            || (await surroundings.Adapters(_key.Tenant).ListAsync(CancellationToken.None)).Any(adapter => adapter.Versions.Any(version => version.Object == stored));
+        if (!await IsNamedAsync())
+        {
+            await objects.DeleteUnlessAsync(_key.Tenant, stored, IsNamedAsync);
+        }
+
+        if (_journal.Record is null)
+        {
+            DeactivateOnIdle();
+        }
+
+        return true;
+    }
+
     public async Task EraseAsync(CancellationToken cancellationToken)
     {
         if (_journal.Record is not null && !_journal.HasEnded && await _coordinator.CancelAsync() is { } failure)

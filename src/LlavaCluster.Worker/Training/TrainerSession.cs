@@ -138,7 +138,13 @@ internal sealed partial class TrainerSession
     {
         try
         {
-            return await _surroundings.Job(Job).ReportAsync(report, CancellationToken.None);
+            var order = await _surroundings.Job(Job).ReportAsync(report, CancellationToken.None);
+            foreach (var heard in new[] { report.Checkpoint?.Object, report.Result?.Adapter }.OfType<ObjectId>())
+            {
+                _surroundings.Unreported.Forget(Job, heard);
+            }
+
+            return order;
         }
         catch (Exception fault)
         {

@@ -36,6 +36,9 @@ internal sealed class TrainerSurroundings(
         return all.Exists ? [.. all.EnumerateDirectories().Where(folder => folder.FullName == Folder ? isIdle : !silos.Lives(Uri.UnescapeDataString(folder.Name)))] : [];
     }
 
+    /// <summary>What trainers stored and no job has heard of.</summary>
+    public UnreportedObjects Unreported { get; } = new(Path.Combine(data.Path, "unreported"), silo.Value.SiloName);
+
     public TimeProvider Clock => clock;
 
     public WorkerKey Key { get; } = new(silo.Value.SiloName, 0);

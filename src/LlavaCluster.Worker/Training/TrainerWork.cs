@@ -59,7 +59,7 @@ internal sealed class TrainerWork(TrainerAssignment assignment, TrainableModel m
         SetThreads(surroundings.Options);
         var gate = new TrainingGate(() => surroundings.Engine.IsBusy, surroundings.Options.TrainingShare, surroundings.Clock);
         gate.Lower();
-        using var folder = new TrainerFolder(surroundings.Folder, surroundings.Objects, assignment.Job.Tenant, leave);
+        using var folder = new TrainerFolder(surroundings.Folder, surroundings.Objects, assignment.Job, surroundings.Unreported, leave);
         var spec = assignment.Spec;
         var recipe = Recipes.Of(spec.Options, model, spec.ValidationFile is not null);
         var began = surroundings.Clock.GetTimestamp();

@@ -107,5 +107,7 @@ internal sealed class FakeJob(string key) : ITrainingJobGrain
         return Task.FromResult(new TrainingJobAnswer(Info, Info is null ? new ChatFailure(ChatFailureKind.NotFound, "none") : null));
     }
 
+    public Task<bool> DisownAsync(ObjectId stored, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task EraseAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 }

@@ -57,6 +57,37 @@ public sealed class TrainingJobTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Object_ThatNoReportNamed_GoesWhenTheJobHasEnded_AndOneThatIsNamedStays()
+    {
+        var trainer = _front.AddTrainer(0);
+        await CreateAsync(Spec());
+        await FormsAsync(trainer);
+        byte[][] contents = [[1], [2], [3]];
+        var objects = contents.Select(content => ObjectId.Of(content)).ToArray();
+        foreach (var (id, content) in objects.Zip(contents))
+        {
+            Assert.Null(await _front.Objects.PutAsync(Ours, id, content, Stop));
+        }
+
+        var (checkpoint, adapter, unreported) = (objects[0], objects[1], objects[2]);
+        await trainer.ReportAsync(report => report with { Checkpoint = new TrainingCheckpoint(1, checkpoint, 1, DateTimeOffset.UnixEpoch, 1) });
+        Assert.False(await _front.Job(_job).DisownAsync(unreported, Stop)); // its report may be on its way
+        await trainer.ReportAsync(report => report with { Phase = TrainerPhase.Done, Step = 10, Result = new TrainingResult(adapter, 1, 2, 1) });
+
+        foreach (var id in objects)
+        {
+            Assert.True(await _front.Job(_job).DisownAsync(id, Stop));
+        }
+
+        Assert.True(await _front.Job(TrainingJobKey.New(Ours)).DisownAsync(checkpoint, Stop)); // of a job that is gone
+        foreach (var id in objects)
+        {
+            await using var stored = await _front.Objects.OpenAsync(Ours, id, Stop);
+            Assert.Equal(id == unreported, stored is null);
+        }
+    }
+
+    [Fact]
     public async Task Create_Again_IsTheSameJob()
     {
         var first = await CreateAsync(Spec());
