@@ -17,6 +17,44 @@ public sealed class DirectoryObjectStoreTests : IDisposable
         Assert.False(await new DirectoryObjectStore(_folder.Path, null).DeleteAsync(Ours, ObjectId.Of([1]), Token));
 
     [Fact]
+    public async Task DeleteUnless_OfAnObjectThatIsNeeded_NeverTakesItAway()
+    {
+        var store = new DirectoryObjectStore(_folder.Path, null);
+        await store.PutAsync(Ours, ObjectId.Of([1]), new byte[] { 1 }, Token);
+        await store.DeleteUnlessAsync(Ours, ObjectId.Of([1]), async () =>
+        {
+            Assert.Equal(1, (await store.TotalsAsync(Ours, Token)).Count); // a process that dies here leaves it
+            return true;
+        });
+        Assert.Equal(1, (await store.TotalsAsync(Ours, Token)).Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task DeleteUnless_OfAnObjectThatIsNeededMeanwhile_PutsItBack(bool failsToAsk)
+    {
+        var store = new DirectoryObjectStore(_folder.Path, null);
+        await store.PutAsync(Ours, ObjectId.Of([1]), new byte[] { 1 }, Token);
+        var asked = 0;
+        var fault = await Record.ExceptionAsync(() => store.DeleteUnlessAsync(Ours, ObjectId.Of([1]), () =>
+            Task.FromResult(asked++ > 0 && (failsToAsk ? throw new IOException("The store is away.") : true))));
+        Assert.Equal(failsToAsk, fault is IOException);
+        await using var kept = await store.OpenAsync(Ours, ObjectId.Of([1]), Token);
+        Assert.NotNull(kept);
+    }
+
+    [Fact]
+    public async Task DeleteUnless_OfAnObjectThatNobodyNeeds_LeavesNothing()
+    {
+        var store = new DirectoryObjectStore(_folder.Path, null);
+        await store.PutAsync(Ours, ObjectId.Of([1]), new byte[] { 1 }, Token);
+        await store.DeleteUnlessAsync(Ours, ObjectId.Of([1]), () => Task.FromResult(false));
+        await store.DeleteUnlessAsync(Ours, ObjectId.Of([1]), () => Task.FromResult(false)); // and again, where it is gone
+        Assert.Empty(Directory.EnumerateFiles(_folder.Path, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
     public async Task Open_GivesWhatWasPutToItsTenantAndNothingToAnother()
     {
         var store = new DirectoryObjectStore(_folder.Path, null);

@@ -123,10 +123,7 @@ internal sealed partial class TrainingJobGrain(ITrainingStore store, IObjectStor
         // Equal states of two jobs are one object, and so may be what they made of them.
         async Task<bool> IsNamedAsync() => await _journal.IsNamedAsync(stored, CancellationToken.None)
             || (await surroundings.Adapters(_key.Tenant).ListAsync(CancellationToken.None)).Any(adapter => adapter.Versions.Any(version => version.Object == stored));
-        if (!await IsNamedAsync())
-        {
-            await objects.DeleteUnlessAsync(_key.Tenant, stored, IsNamedAsync);
-        }
+        await objects.DeleteUnlessAsync(_key.Tenant, stored, IsNamedAsync);
 
         if (_journal.Record is null)
         {

@@ -87,18 +87,36 @@ public sealed class DirectoryObjectStore(string root, long? maxTenantBytes = nul
     public async Task DeleteUnlessAsync(TenantId tenant, ObjectId id, Func<Task<bool>> isNeeded)
     {
         var (path, aside) = (PathOf(tenant, id), Temporary(tenant));
-        if (!File.Exists(path))
+        if (!File.Exists(path) || await isNeeded())
         {
             return;
         }
 
-        File.Move(path, aside);
-        if (await isNeeded())
+        try
         {
-            File.Move(aside, path, overwrite: true);
+            File.Move(path, aside);
+        }
+        catch (FileNotFoundException)
+        {
+            return; // another has deleted it
         }
 
-        Drop(aside);
+        var isGone = false;
+        try
+        {
+            isGone = !await isNeeded();
+        }
+        finally
+        {
+            if (isGone)
+            {
+                Drop(aside);
+            }
+            else
+            {
+                File.Move(aside, path, overwrite: true);
+            }
+        }
     }
 
     public Task<ObjectTotals> TotalsAsync(TenantId tenant, CancellationToken cancellationToken) => Task.Run(() => Totals(tenant), cancellationToken);

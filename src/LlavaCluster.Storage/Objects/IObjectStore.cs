@@ -20,7 +20,8 @@ public interface IObjectStore
     Task<bool> DeleteAsync(TenantId tenant, ObjectId id, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Deletes an object unless it is needed. Whether it is is asked when it is no longer there: who makes it needed and finds it after that keeps it, for what is needed is put back.
+    /// Deletes an object unless it is needed. What is needed is not touched; of the rest it is asked again when it is no longer there: who makes it needed and finds it after that keeps it, for it is put
+    /// back, also where the question fails.
     /// </summary>
     Task DeleteUnlessAsync(TenantId tenant, ObjectId id, Func<Task<bool>> isNeeded);
 
