@@ -14,13 +14,18 @@ namespace LlavaCluster.Gateway.Tests.FineTuning;
 public sealed class FilesTests : IAsyncLifetime
 {
     private GatewayServer _server = null!;
+    private WatchedObjects _objects = null!;
     private Api _api = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
-        _server = await GatewayServer.StartAsync(options => options.Training.MaxFileBytes = 100_000);
+        _server = await GatewayServer.StartAsync(options => options.Training.MaxFileBytes = 100_000, services: services =>
+        {
+            var inner = (IObjectStore)services.Last(service => service.ServiceType == typeof(IObjectStore)).ImplementationInstance!;
+            services.AddSingleton<IObjectStore>(_objects = new WatchedObjects(inner));
+        });
         _api = Api.Of(_server.Address);
     }
 
@@ -116,10 +121,7 @@ public sealed class FilesTests : IAsyncLifetime
         var (failed, made) = (http.PostAsync("/v1/files", failing, Cancel), http.PostAsync("/v1/files", going, Cancel));
         await Task.WhenAll(failing.HasSentItsFile, going.HasSentItsFile);
         var id = $"file-{Convert.ToHexStringLower(SHA256.HashData(Api.Conversations))}";
-        while ((await TotalsAsync()).Count == 0)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(10), Cancel);
-        }
+        await _objects.StoredAsync(2, Cancel); // both have what they sent in the store, and neither has a name
 
         (failsLast ? going : failing).Finish();
         Assert.Equal(failsLast ? HttpStatusCode.OK : HttpStatusCode.BadRequest, (await (failsLast ? made : failed)).StatusCode);
