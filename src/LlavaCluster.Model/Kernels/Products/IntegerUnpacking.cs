@@ -8,7 +8,6 @@ internal static unsafe class IntegerUnpacking
 {
     private const int Lanes = ProductKernel.OutputMultiple;
     private const int HalfGroup = IntegerLayout.GroupInputs / 2;
-    private const int Offset = 128;
 
     /// <summary>Unpacks a block.</summary>
     /// <param name="layout">Of 8 bits.</param>
@@ -39,7 +38,7 @@ internal static unsafe class IntegerUnpacking
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Widen(Vector128<byte> integers, Vector256<float> scale, float* to)
     {
-        var wide = Vector256.WidenLower(integers.ToVector256Unsafe()).AsInt16() - Vector256.Create((short)Offset);
+        var wide = Vector256.WidenLower(integers.ToVector256Unsafe()).AsInt16() - Vector256.Create((short)IntegerLayout.ByteOffset);
         (Vector256.ConvertToSingle(Vector256.WidenLower(wide)) * scale).Store(to);
         (Vector256.ConvertToSingle(Vector256.WidenUpper(wide)) * scale).Store(to + Vector256<float>.Count);
     }
